@@ -1,0 +1,215 @@
+"""The method contract: what a paper changed, as one frozen record of hooks.
+
+A method is a delta to a baseline. Every hook that is left unset means "the baseline does this",
+so a reader sees at a glance what the paper changed. This module is standard library only: it is
+imported by code that must run without torch (the catalogue's contract tests, `vidpost diff`).
+
+The order of the hooks below is the order in which things happen in a run:
+stages -> prepare_data -> prompt -> frames -> build_group -> rewards -> shape_rewards -> advantages
+-> token_weights -> loss; (SFT) format_target -> loss_mask; (test time) decode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, Protocol
+
+HOOKS: tuple[str, ...] = (
+    "stages",
+    "prepare_data",
+    "prompt",
+    "frames",
+    "build_group",
+    "rewards",
+    "reward_weights",
+    "shape_rewards",
+    "advantages",
+    "token_weights",
+    "loss",
+    "format_target",
+    "loss_mask",
+    "decode",
+)
+"""Names of all hooks, in the order in which they act. `Method` has one field for each."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One question about one video (or about no video).
+
+    Attributes:
+        id: Unique within its data set; stable over runs.
+        question: The question as text, without answer instructions and without options.
+        answer: The gold answer without tags: a letter, a number, "12.3 to 15.0" (seconds) or text.
+        problem_type: The answer format. Published Video-R1 words: "multiple choice", "numerical",
+            "OCR", "free-form", "regression"; ours in addition: "temporal grounding", "tracking".
+        options: The options of a multiple-choice question, each with its letter ("A. left").
+        video: Path of the video file, or None for a text-only question.
+        rationale: Reference chain of thought without tags, "" if there is none.
+        task: What is asked, for example "direction" or "counting" (reported per task).
+        meta: Further facts about the sample; never shown to the model.
+    """
+
+    id: str
+    question: str
+    answer: str
+    problem_type: str = "multiple choice"
+    options: tuple[str, ...] = ()
+    video: str | None = None
+    rationale: str = ""
+    task: str = ""
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One training stage. `name` is the key under `stages:` in the presets.
+
+    Attributes:
+        name: Key of the stage's settings in the preset and of its folder in the run.
+        kind: Which shared trainer runs it.
+    """
+
+    name: str
+    kind: Literal["sft", "grpo", "preference"]
+
+
+@dataclass(frozen=True)
+class Rollouts:
+    """A part of a group: `n` answers to the same prompt over the same view of the video.
+
+    Attributes:
+        n: How many answers to sample (0 if `given` holds them all).
+        view: Name of the view, for example "ordered" or "shuffled".
+        frames: Maps the sampled frame order to another one (indices 0..T-1 -> permutation or
+            subset); None keeps the frames as they are. Time positions stay those of the slots.
+        trained: Whether these answers enter the loss. Untrained parts only inform the rewards.
+        given: Answers that are not sampled but put into the group (off-policy answers).
+    """
+
+    n: int
+    view: str = "ordered"
+    frames: Callable[[int], Sequence[int]] | None = None
+    trained: bool = True
+    given: tuple[str, ...] = ()
+
+
+@dataclass
+class Group:
+    """One prompt, one video and all answers to it: the unit of work in GRPO.
+
+    Lists are aligned: entry i of `completions`, `views`, `trained`, `lengths` and of each list in
+    `scores` belong to the same answer.
+
+    Attributes:
+        sample: The question.
+        completions: Decoded answers, special tokens removed.
+        views: For each answer, the name of the view of the video it was sampled from.
+        trained: For each answer, whether it enters the loss.
+        lengths: For each answer, its number of tokens, the end-of-sequence token included.
+        scores: Reward name -> one float an answer, as returned by the reward functions.
+    """
+
+    sample: Sample
+    completions: list[str]
+    views: list[str]
+    trained: list[bool]
+    lengths: list[int]
+    scores: dict[str, list[float]] = field(default_factory=dict)
+
+    def where(self, view: str) -> list[int]:
+        """Indices of the answers sampled from `view`."""
+        return [i for i, v in enumerate(self.views) if v == view]
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a hook may know about the run.
+
+    Attributes:
+        variant: "paper" or "official_code": which of two disagreeing sources to follow.
+        seed: Seed of the run; hooks derive their own randomness from `rng`.
+        step: Optimiser step, 0 before the first one.
+        total_steps: Number of optimiser steps of the stage.
+        num_generations: G, the number of trained answers a group.
+        scale_rewards: How the baseline divides advantages: "group", "batch" or "none".
+        settings: The stage's settings from the preset, read-only.
+        rng: A `random.Random` derived from (seed, step, sample), equal on a resumed run.
+    """
+
+    variant: Literal["paper", "official_code"] = "paper"
+    seed: int = 0
+    step: int = 0
+    total_steps: int = 1
+    num_generations: int = 8
+    scale_rewards: str = "group"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    rng: Any = None
+
+
+class RewardFunction(Protocol):
+    """TRL's reward signature: one float for each completion; columns arrive as lists."""
+
+    def __call__(
+        self, prompts: list[Any], completions: list[Any], **columns: Any
+    ) -> list[float]: ...
+
+
+@dataclass(frozen=True)
+class Method:
+    """What a paper changed. Unset hooks mean the baseline's behaviour.
+
+    Attributes:
+        id: Catalogue id; equals the folder name.
+        baseline: Id of the baseline under `reproductions/baselines`, None for a baseline itself.
+        stages: The training stages in order.
+        prepare_data: (samples, context) -> samples; filter, order or rewrite training data.
+        prompt: (sample) -> user text shown after the video.
+        frames: (sample, candidate times [s], context) -> chosen times [s].
+        build_group: (sample, context) -> list of `Rollouts`; default one part of G answers.
+        rewards: Reward functions with TRL's signature; names come from `__name__`.
+        reward_weights: One weight a reward function; default 1.0 each.
+        shape_rewards: (group, context) -> one total a trained answer; default the weighted sum.
+        advantages: (rewards of the group's trained answers, context) -> advantages.
+        token_weights: (per-token tensors of one group) -> weights of shape [G, T]; default 1.
+        loss: (per-token tensors of the batch) -> scalar; default TRL's clipped surrogate plus KL.
+        format_target: (sample) -> the text that SFT learns to write.
+        loss_mask: (target text) -> character spans that count in the SFT loss.
+        decode: (sample, generator, context) -> prediction; default one greedy answer.
+        trainer: "module:Class" for the few methods that fit no hook; counted, explained.
+    """
+
+    id: str
+    baseline: str | None = None
+    stages: tuple[Stage, ...] | None = None
+    prepare_data: Callable[..., list[Sample]] | None = None
+    prompt: Callable[[Sample], str] | None = None
+    frames: Callable[..., Sequence[float]] | None = None
+    build_group: Callable[[Sample, Context], list[Rollouts]] | None = None
+    rewards: tuple[RewardFunction, ...] | None = None
+    reward_weights: tuple[float, ...] | None = None
+    shape_rewards: Callable[[Group, Context], list[float]] | None = None
+    advantages: Callable[[list[float], Context], list[float]] | None = None
+    token_weights: Callable[..., Any] | None = None
+    loss: Callable[..., Any] | None = None
+    format_target: Callable[[Sample], str] | None = None
+    loss_mask: Callable[[str], list[tuple[int, int]]] | None = None
+    decode: Callable[..., Any] | None = None
+    trainer: str | None = None
+
+    def hooks(self) -> dict[str, Any]:
+        """The hooks that are set, in the order in which they act."""
+        return {
+            f.name: getattr(self, f.name)
+            for f in fields(self)
+            if f.name in HOOKS and getattr(self, f.name) is not None
+        }
+
+    def over(self, baseline: Method) -> Method:
+        """This method with every unset hook filled from `baseline`."""
+        filled = {
+            name: getattr(self, name) if getattr(self, name) is not None else getattr(baseline, name)
+            for name in HOOKS
+        }
+        return Method(id=self.id, baseline=self.baseline, trainer=self.trainer, **filled)
