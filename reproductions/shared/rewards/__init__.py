@@ -1,0 +1,1 @@
+"""Rewards: pure functions on strings and numbers, with TRL's signature where they are rewards."""

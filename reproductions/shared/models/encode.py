@@ -1,0 +1,204 @@
+"""From a sample to tensors, once for training, rollout and evaluation.
+
+An `Encoder` turns (sample, view) into a `Prompt`: token ids, M-RoPE positions and video patches.
+Everything that later needs them (the GRPO forward, the sampler, the SFT collator, the evaluator)
+takes them from here, so the three can only disagree if this module is wrong; `vidpost doctor
+--parity` checks that they do not.
+
+The group is the unit: a prompt with its video is encoded once, however many answers it gets, and
+`shared_vision` lets one vision-tower pass serve all rows that look at the same video.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from reproductions.shared.method import Sample
+from reproductions.shared.video.decode import video_metadata
+
+if TYPE_CHECKING:
+    import torch
+
+VISION_TOKENS = ("<|image_pad|>", "<|video_pad|>", "<|vision_start|>", "<|vision_end|>")
+"""Never sampled: a video token in an answer would ask the next forward for pixels."""
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """An encoded prompt.
+
+    Attributes:
+        text: The prompt as text, chat template applied, the video token still single.
+        ids: Token ids, int64 [P], the video token expanded.
+        positions: M-RoPE positions (time, height, width), int64 [3, P].
+        next_position: Position of the first answer token, in all three axes.
+        video: `pixel_values_videos` float [patches, patch size] and `video_grid_thw` int64 [1, 3];
+            empty for a text-only prompt.
+        times: Times of the frames in seconds from the start of the file.
+    """
+
+    text: str
+    ids: torch.Tensor
+    positions: torch.Tensor
+    next_position: int
+    video: dict[str, torch.Tensor] = field(default_factory=dict)
+    times: tuple[float, ...] = ()
+
+
+def base_of(model: Any) -> Any:
+    """The module that has `get_rope_index` and `get_video_features`, below PEFT and DDP wrappers."""
+    while not hasattr(model, "get_rope_index"):
+        if hasattr(model, "get_base_model"):
+            model = model.get_base_model()
+        model = getattr(model, "module", None) or model.model
+    return model
+
+
+class Encoder:
+    """Encodes prompts, with a bounded memory of what was encoded before.
+
+    Args:
+        processor: The model's processor.
+        model: The model; only its position rule (`get_rope_index`) is used.
+        read: (path) -> Clip: reads the frames of a video by the run's one FrameSpec.
+        prompt: (sample) -> user text after the video.
+        keep: How many encoded prompts to keep in memory.
+    """
+
+    def __init__(
+        self,
+        processor: Any,
+        model: Any,
+        read: Callable[[str], Any],
+        prompt: Callable[[Sample], str],
+        keep: int = 4096,
+    ) -> None:
+        self.processor = processor
+        self.tokenizer = processor.tokenizer
+        self.read = read
+        self.prompt = prompt
+        self._rope = base_of(model).get_rope_index
+        self._kept: OrderedDict[tuple[str, str | None, tuple[int, ...]], Prompt] = OrderedDict()
+        self._keep = keep
+
+    def text(self, sample: Sample) -> str:
+        """The prompt with the chat template applied."""
+        content: list[dict[str, str]] = [{"type": "text", "text": self.prompt(sample)}]
+        if sample.video is not None:
+            content.insert(0, {"type": "video"})
+        message = [{"role": "user", "content": content}]
+        return str(
+            self.processor.apply_chat_template(message, tokenize=False, add_generation_prompt=True)
+        )
+
+    def __call__(self, sample: Sample, order: Sequence[int] | None = None) -> Prompt:
+        """Encode a sample, its frames in another order if `order` is given.
+
+        Args:
+            sample: The question.
+            order: Indices into the sampled frames; time positions stay those of the slots.
+
+        Raises:
+            ValueError: The model would not see the video (no video token, or no pixels).
+        """
+        key = (sample.id, sample.video, tuple(order or ()))
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key]
+        import torch
+
+        with torch.inference_mode(False):  # a prompt first met in a rollout is trained on as well
+            prompt = self._encode(sample, order)
+        self._kept[key] = prompt
+        while len(self._kept) > self._keep:
+            self._kept.popitem(last=False)
+        return prompt
+
+    def _encode(self, sample: Sample, order: Sequence[int] | None) -> Prompt:
+        import torch
+
+        text = self.text(sample)
+        if sample.video is None:
+            ids = self.tokenizer(text, add_special_tokens=False, return_tensors="pt")["input_ids"]
+            length = ids.shape[1]
+            return Prompt(text, ids[0], torch.arange(length).expand(3, -1), length)
+        from transformers.video_utils import VideoMetadata
+
+        clip = self.read(sample.video)
+        frames = clip.frames if order is None else clip.frames[list(order)]
+        # The processor repeats the last frame of an odd clip; the spec gives even counts.
+        inputs = self.processor(
+            text=[text],
+            videos=[frames],
+            video_metadata=[VideoMetadata(**video_metadata(clip))],
+            do_sample_frames=False,
+            do_resize=False,  # the decoder has resized; a second budget would change the pixels
+            return_tensors="pt",
+        )
+        if "pixel_values_videos" not in inputs:
+            raise ValueError(
+                f"{sample.id}: the processor made no video tensors, and the model would answer "
+                "from the text alone. Check the chat template's video token."
+            )
+        extra = {k: inputs[k] for k in ("video_grid_thw", "second_per_grid_ts") if k in inputs}
+        positions, delta = self._rope(
+            inputs["input_ids"], mm_token_type_ids=inputs["mm_token_type_ids"], **extra
+        )
+        ids = inputs["input_ids"][0]
+        return Prompt(
+            text,
+            ids,
+            positions[:, 0],
+            ids.shape[0] + int(delta.item()),
+            {k: inputs[k] for k in ("pixel_values_videos", "video_grid_thw")},
+            tuple(float(t) for t in clip.times),
+        )
+
+    def forbidden_ids(self) -> list[int]:
+        """Ids of the vision tokens, which no answer may contain."""
+        vocabulary = self.tokenizer.get_vocab()
+        return [vocabulary[t] for t in VISION_TOKENS if t in vocabulary]
+
+
+def videos_of(prompts: Sequence[Prompt], device: Any) -> dict[str, torch.Tensor]:
+    """The video tensors of prompts, one after the other; {} if none has a video."""
+    import torch
+
+    with_video = [p.video for p in prompts if p.video]
+    if not with_video:
+        return {}
+    return {k: torch.cat([v[k] for v in with_video]).to(device) for k in with_video[0]}
+
+
+@contextmanager
+def shared_vision(model: Any, rows: Sequence[int]) -> Iterator[None]:
+    """Let one vision-tower pass serve several rows.
+
+    Inside the block the model is called with the tensors of the distinct videos only; row r of the
+    batch gets the features of video `rows[r]` (rows without a video are left out of `rows`).
+    Features are repeated after the tower, so their gradient is summed over rows by autograd.
+    """
+    base = base_of(model)
+    original = base.get_video_features
+
+    def repeated(pixel_values_videos: Any, video_grid_thw: Any = None, **kwargs: Any) -> Any:
+        import torch
+
+        out = original(pixel_values_videos, video_grid_thw, **kwargs)
+        sizes = [len(e) for e in out.pooler_output]
+        out.pooler_output = tuple(out.pooler_output[i] for i in rows)
+        deep = getattr(out, "deepstack_features", None)
+        if deep is not None:  # Qwen3-VL adds features of inner layers to the first text layers
+            parts = [torch.split(layer, sizes) for layer in deep]
+            out.deepstack_features = [torch.cat([p[i] for i in rows]) for p in parts]
+        return out
+
+    base.get_video_features = repeated
+    try:
+        yield
+    finally:
+        del base.get_video_features

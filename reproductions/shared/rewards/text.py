@@ -1,0 +1,138 @@
+"""Similarity of short texts: word error rate, ROUGE, token F1, ANLS.
+
+Long predictions are cheap: a bound decides before a quadratic comparison starts.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from functools import lru_cache
+from importlib import import_module
+from typing import Any
+
+_TOKEN = re.compile(r"[a-z0-9]+")
+MATCHED_TOKENS = 1000
+"""ROUGE matches at most so many tokens of a prediction; the others count only in its length."""
+
+
+def edit_distance(a: Sequence[Hashable], b: Sequence[Hashable]) -> int:
+    """Levenshtein distance between two sequences (O(len(a) * len(b)))."""
+    row = list(range(len(b) + 1))
+    for i, x in enumerate(a, 1):
+        diagonal, row[0] = row[0], i
+        for j, y in enumerate(b, 1):
+            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (x != y))
+    return row[-1]
+
+
+def word_accuracy(pred: str, gold: str) -> float:
+    """1 - WER, in [0, 1]: WER is the word edit distance over max(1, words of the gold)."""
+    p, g = pred.split(), gold.split()
+    size = max(1, len(g))
+    # The distance is at least the difference in length.
+    if abs(len(p) - len(g)) >= size:
+        return 0.0
+    return max(0.0, 1.0 - edit_distance(g, p) / size)
+
+
+@lru_cache(maxsize=1)
+def _stemmer() -> Any:
+    try:
+        return import_module("nltk.stem.porter").PorterStemmer()
+    except ImportError:
+        return None
+
+
+@lru_cache(maxsize=50_000)
+def _stem(token: str) -> str:
+    stemmer = _stemmer()
+    return token if stemmer is None or len(token) <= 3 else str(stemmer.stem(token))
+
+
+def rouge_tokens(text: str, *, stem: bool = True) -> list[str]:
+    """Tokens as rouge_score makes them: lower case, [a-z0-9] runs, stems of words over 3 letters.
+
+    Porter's stemmer comes from nltk; without nltk the words stay unstemmed.
+    """
+    tokens = _TOKEN.findall(text.lower())
+    if not stem:
+        return tokens
+    return [_stem(t) for t in tokens[:MATCHED_TOKENS]] + tokens[MATCHED_TOKENS:]
+
+
+def _f1(common: int, pred: int, gold: int) -> float:
+    return 2 * common / (pred + gold) if common else 0.0
+
+
+def lcs_length(a: Sequence[Hashable], b: Sequence[Hashable]) -> int:
+    """Length of the longest common subsequence, one big-integer step an element of `a`."""
+    where: dict[Hashable, int] = {}
+    for j, y in enumerate(b):
+        where[y] = where.get(y, 0) | 1 << j
+    full = (1 << len(b)) - 1
+    row = full
+    for x in a:
+        hit = row & where.get(x, 0)
+        row = (row + hit | row - hit) & full
+    return len(b) - row.bit_count()
+
+
+def rouge(pred: str, gold: str, *, stem: bool = True) -> dict[str, float]:
+    """F-measures of ROUGE-1, ROUGE-2 and ROUGE-L, each in [0, 1], as rouge_score 0.1.2.
+
+    Of a prediction over `MATCHED_TOKENS` tokens only that many can match (precision still counts
+    all), so the cost is bounded whatever a model writes.
+    """
+    p, g = rouge_tokens(pred, stem=stem), rouge_tokens(gold, stem=stem)
+    head = p[:MATCHED_TOKENS]
+    scores = {}
+    for n in (1, 2):
+        common = Counter(zip(*(head[i:] for i in range(n)), strict=False)) & Counter(
+            zip(*(g[i:] for i in range(n)), strict=False)
+        )
+        sizes = max(len(p) - n + 1, 0), max(len(g) - n + 1, 0)
+        scores[f"rouge{n}"] = _f1(common.total(), *sizes)
+    scores["rougeL"] = _f1(lcs_length(head, g), len(p), len(g))
+    return scores
+
+
+def rouge_mean(pred: str, gold: str) -> float:
+    """Mean F of ROUGE-1, ROUGE-2 and ROUGE-L (the free-form reward of Video-R1), in [0, 1]."""
+    return sum(rouge(pred, gold).values()) / 3
+
+
+def normalize(text: str) -> str:
+    """Lower case, without punctuation and articles, single blanks (SQuAD's rule)."""
+    text = "".join(c for c in text.lower() if c not in string.punctuation)
+    return " ".join(w for w in text.split() if w not in ("a", "an", "the"))
+
+
+def exact_match(pred: str, gold: str) -> float:
+    """1.0 if both texts are equal after `normalize`."""
+    return float(normalize(pred) == normalize(gold))
+
+
+def token_f1(pred: str, gold: str) -> float:
+    """F1 of shared words after `normalize`, in [0, 1]; 1.0 if both are empty."""
+    p, g = normalize(pred).split(), normalize(gold).split()
+    if not p and not g:
+        return 1.0
+    return _f1((Counter(p) & Counter(g)).total(), len(p), len(g))
+
+
+def anls(pred: str, golds: Sequence[str], threshold: float = 0.5) -> float:
+    """Normalised Levenshtein similarity to the best gold, 0 below `threshold`, in [0, 1]."""
+    best = 0.0
+    p = pred.strip().lower()
+    for gold in golds:
+        g = gold.strip().lower()
+        size = max(len(p), len(g))
+        if size == 0:
+            return 1.0
+        if min(len(p), len(g)) / size < threshold:
+            continue
+        best = max(best, 1.0 - edit_distance(p, g) / size)
+    return best if best >= threshold else 0.0

@@ -1,0 +1,491 @@
+"""GRPO on video: TRL's trainer with the group as the unit of work, and the method's hooks.
+
+`VideoGRPOTrainer` does two jobs. It carries a video through rollout and loss, decoded, processed
+and encoded once a group. And it calls the hooks of `reproductions.shared.method.Method`. The loss
+itself, its clipping, normalisation and KL, is TRL's (`trl.GRPOTrainer._compute_loss`), as are
+checkpoints, accumulation, mixed precision and distribution.
+
+TRL's private methods that are overridden are listed in `OVERRIDES`; a surface test fails when a new
+TRL version changes one of them. Stock TRL cannot be used on video: it generates with the pixels and
+computes log-probabilities without them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+import torch
+from datasets import Dataset
+from trl import GRPOConfig, GRPOTrainer
+from trl.models.utils import disable_gradient_checkpointing, unwrap_model_for_generation
+from trl.trainer.utils import pad
+
+from reproductions.shared.inference.engine import Request, Sampling
+from reproductions.shared.inference.hf import HFGenerator
+from reproductions.shared.method import Context, Group, Method, Rollouts, Sample
+from reproductions.shared.models.encode import Encoder
+from reproductions.shared.training.forward import Part, score_packed, score_rows
+
+OVERRIDES = (
+    "_prepare_inputs",
+    "_generate_and_score_completions",
+    "_get_per_token_logps_and_entropies",
+    "_compute_loss",
+)
+"""The private methods of `trl.GRPOTrainer` that this module replaces."""
+
+
+@dataclass
+class Tokens:
+    """What `token_weights` and `loss` see: per-token tensors of a batch or of one group.
+
+    Attributes:
+        logps: Log-probabilities under the policy, with gradient, float [N, T], nats.
+        old_logps: Under the policy that sampled the answers, float [N, T].
+        ref_logps: Under the reference model, float [N, T]; None when beta is 0.
+        entropies: Entropy of the next-token distribution, float [N, T].
+        mask: 1 for answer tokens, [N, T].
+        advantages: float [N].
+        rewards: Shaped totals, float [N].
+        groups: (start, stop) rows of each group.
+        context: The run's context.
+    """
+
+    logps: torch.Tensor
+    old_logps: torch.Tensor
+    ref_logps: torch.Tensor | None
+    entropies: torch.Tensor
+    mask: torch.Tensor
+    advantages: torch.Tensor
+    rewards: torch.Tensor
+    groups: list[tuple[int, int]]
+    context: Context
+
+
+@dataclass
+class _Rows:
+    """The trained answers of one group, ready for the loss."""
+
+    parts: list[Part]  # rows counted from 0 within the group
+    ids: list[list[int]]
+    advantages: list[float]
+    rewards: list[float]
+
+
+class VideoGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
+    """`trl.GRPOTrainer` for video, with a method's hooks.
+
+    Args:
+        model: A vision-language model (or a PEFT model).
+        args: TRL's configuration; `per_device_train_batch_size` must be a multiple of
+            `num_generations`, so that a group is never split.
+        method: The method over its baseline: every hook that the baseline sets is set.
+        samples: Training samples.
+        encoder: Encodes them; its processor is the trainer's processing class.
+        context: What hooks may know; step and rng are filled in.
+        packed: Compute each prompt once in the loss (`score_packed`) instead of once an answer.
+        on_rollouts: Called with a list of dicts, one an answer, after each rollout.
+        **kwargs: Passed to `trl.GRPOTrainer`.
+
+    Raises:
+        ValueError: Groups would be split over batches.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: Any,
+        args: GRPOConfig,
+        method: Method,
+        samples: Sequence[Sample],
+        encoder: Encoder,
+        context: Context,
+        packed: bool = True,
+        on_rollouts: Callable[[list[dict[str, Any]]], None] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if args.per_device_train_batch_size % args.num_generations:
+            raise ValueError(
+                f"per_device_train_batch_size={args.per_device_train_batch_size} splits groups of "
+                f"num_generations={args.num_generations}. Use a multiple of it."
+            )
+        self.method = method
+        self.samples = list(samples)
+        self.encoder = encoder
+        self.context = context
+        self.packed = packed
+        self.on_rollouts = on_rollouts
+        dataset = Dataset.from_dict(
+            {"prompt": [s.question for s in samples], "sample": list(range(len(samples)))}
+        )
+        super().__init__(
+            model=model,
+            reward_funcs=list(method.rewards or ()),
+            args=args,
+            train_dataset=dataset,
+            processing_class=encoder.processor,
+            **kwargs,
+        )
+
+    # -- rollout ----------------------------------------------------------------------------
+
+    def _prepare_inputs(self, generation_batch: Any) -> Any:
+        """As TRL's, but a generation batch is cut between groups and never shuffled."""
+        if not self.model.training:
+            return self._collate(self._generate_and_score_completions(generation_batch))
+        steps = self.args.steps_per_generation
+        if self._step % (steps * self.num_iterations) == 0 or self._buffered_inputs is None:
+            rows = self._generate_and_score_completions(generation_batch)
+            per_step = len(rows) // steps
+            self._buffered_inputs = [
+                self._collate(rows[i * per_step : (i + 1) * per_step]) for i in range(steps)
+            ]
+            tokens = sum(b["completion_mask"].sum() for b in self._buffered_inputs)
+            total = self.accelerator.gather(tokens).sum()
+            for batch in self._buffered_inputs:
+                batch["num_items_in_batch"] = total
+        return self._buffered_inputs[self._step % steps]
+
+    def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> list[_Rows]:
+        """Roll out and score whole groups; `inputs` repeats each sample once an answer."""
+        mode = "train" if self.model.training else "eval"
+        size = self.num_generations if mode == "train" else self.num_generations_eval
+        samples = [self.samples[inputs[i]["sample"]] for i in range(0, len(inputs), size)]
+        contexts = [self._context_for(sample) for sample in samples]
+        build = self.method.build_group or _plain_group
+        plans = [build(s, c) for s, c in zip(samples, contexts, strict=True)]
+        groups, ids, rollout_rows = self._roll_out(samples, contexts, plans)
+        self._score(groups, ids, rollout_rows)
+        shape = self.method.shape_rewards or self._weighted_sum
+        totals = [shape(g, c) for g, c in zip(groups, contexts, strict=True)]
+        advantages = self._advantages(totals, contexts)
+        self._log_rollouts(mode, groups, totals, advantages, contexts[0].step)
+        return [
+            _Rows(*self._trained(group, rows, tokens), advantage, total)
+            for group, rows, tokens, advantage, total in zip(
+                groups, rollout_rows, ids, advantages, totals, strict=True
+            )
+        ]
+
+    def _context_for(self, sample: Sample) -> Context:
+        step = self.state.global_step
+        name = f"{self.args.seed}/{step}/{self._step % self.args.gradient_accumulation_steps}"
+        seed = int.from_bytes(hashlib.blake2b(f"{name}/{sample.id}".encode(), digest_size=7).digest())
+        return Context(
+            variant=self.context.variant,
+            seed=self.args.seed,
+            step=step,
+            total_steps=max(1, self.state.max_steps),
+            num_generations=self.num_generations,
+            scale_rewards=self.scale_rewards,
+            settings=self.context.settings,
+            rng=random.Random(seed),
+        )
+
+    def _roll_out(
+        self, samples: list[Sample], contexts: list[Context], plans: list[list[Rollouts]]
+    ) -> tuple[list[Group], list[list[list[int]]], list[list[tuple[Any, int]]]]:
+        """Sample every part of every group.
+
+        Returns:
+            The groups; for each group the token ids of its answers; for each group a list of
+            (prompt, number of answers) in the order of the answers.
+        """
+        requests: list[Request] = []
+        for sample, context, plan in zip(samples, contexts, plans, strict=True):
+            # The stream makes answers differ between steps and between parts of a group.
+            streams = [context.rng.getrandbits(48) for _ in plan]
+            requests += [
+                Request(sample, part.n, self._order(sample, part), stream)
+                for part, stream in zip(plan, streams, strict=True)
+            ]
+        sampling = Sampling(
+            self.args.temperature,
+            self.args.top_p,
+            max(0, self.args.top_k or 0),
+            self.args.max_completion_length,
+            self.args.seed,
+        )
+        with unwrap_model_for_generation(
+            self.model_wrapped,
+            self.accelerator,
+            gather_deepspeed3_params=self.args.ds3_gather_for_generation,
+        ) as model:
+            answers = iter(HFGenerator(model, self.encoder).generate(requests, sampling))
+        wanted = iter(requests)
+        groups, all_ids, all_rows = [], [], []
+        for sample, plan in zip(samples, plans, strict=True):
+            group = Group(sample, [], [], [], [])
+            ids: list[list[int]] = []
+            rows: list[tuple[Any, int]] = []
+            for part in plan:
+                texts, tokens = [], []
+                for completion in next(answers):
+                    texts.append(completion.text)
+                    tokens.append(list(completion.ids))
+                for text in part.given:
+                    texts.append(text)
+                    tokens.append(self._answer_ids(text))
+                group.completions += texts
+                group.views += [part.view] * len(texts)
+                group.trained += [part.trained] * len(texts)
+                group.lengths += [len(t) for t in tokens]
+                ids += tokens
+                rows.append((self.encoder(sample, next(wanted).order), len(texts)))
+            groups.append(group)
+            all_ids.append(ids)
+            all_rows.append(rows)
+        return groups, all_ids, all_rows
+
+    def _order(self, sample: Sample, part: Rollouts) -> tuple[int, ...] | None:
+        if part.frames is None or sample.video is None:
+            return None
+        return tuple(part.frames(len(self.encoder(sample).times)))
+
+    def _answer_ids(self, text: str) -> list[int]:
+        ids = self._tokenizer(text, add_special_tokens=False)["input_ids"]
+        return [*ids, self._tokenizer.eos_token_id][: self.args.max_completion_length]
+
+    # -- rewards ----------------------------------------------------------------------------
+
+    def _score(
+        self, groups: list[Group], ids: list[list[list[int]]], rows: list[list[tuple[Any, int]]]
+    ) -> None:
+        """Call every reward function once on all answers and fill `Group.scores`."""
+        flat = [(g, i) for g in groups for i in range(len(g.completions))]
+        columns = _columns([g.sample for g, _ in flat])
+        columns["completion_ids"] = [tokens for group in ids for tokens in group]
+        columns["view"] = [g.views[i] for g, i in flat]
+        columns["length"] = [g.lengths[i] for g, i in flat]
+        prompts = [p.text for group in rows for p, n in group for _ in range(n)]
+        completions = [g.completions[i] for g, i in flat]
+        for name, function in zip(self.reward_func_names, self.reward_funcs, strict=True):
+            values = function(
+                prompts=prompts, completions=completions, trainer_state=self.state, **columns
+            )
+            if len(values) != len(flat):
+                raise ValueError(
+                    f"reward '{name}' returned {len(values)} values for {len(flat)} answers. "
+                    "Return one float an answer."
+                )
+            for (group, _), value in zip(flat, values, strict=True):
+                group.scores.setdefault(name, []).append(float(value))
+
+    def _weighted_sum(self, group: Group, context: Context) -> list[float]:
+        weights = self.reward_weights.tolist()
+        return [
+            sum(w * group.scores[n][i] for w, n in zip(weights, self.reward_func_names, strict=True))
+            for i in range(len(group.completions))
+            if group.trained[i]
+        ]
+
+    def _advantages(
+        self, totals: list[list[float]], contexts: list[Context]
+    ) -> list[list[float]]:
+        """The method's advantages, or (r - mean) / (std + 1e-4) with TRL's three scalings."""
+        if self.method.advantages is not None:
+            return [self.method.advantages(r, c) for r, c in zip(totals, contexts, strict=True)]
+        device = self.accelerator.device
+        groups = [torch.tensor(r, dtype=torch.float32, device=device) for r in totals]
+        everything = torch.cat(groups)
+        if self.scale_rewards == "batch":
+            std = self.accelerator.gather(everything).std()
+        result = []
+        for rewards in groups:
+            advantage = rewards - rewards.mean()
+            if self.scale_rewards == "group":
+                std = rewards.std() if len(rewards) > 1 else rewards.new_zeros(())
+            if self.scale_rewards != "none":
+                advantage = advantage / (std + 1e-4)
+            result.append(advantage.tolist())
+        return result
+
+    def _log_rollouts(
+        self,
+        mode: str,
+        groups: list[Group],
+        totals: list[list[float]],
+        advantages: list[list[float]],
+        step: int,
+    ) -> None:
+        metrics = self._metrics[mode]
+        for name in self.reward_func_names:
+            scores = [
+                s for g in groups for s, t in zip(g.scores[name], g.trained, strict=True) if t
+            ]
+            metrics[f"rewards/{name}/mean"].append(fmean(scores))
+        spread = [max(r) - min(r) for r in totals]
+        metrics["reward"].append(fmean(x for r in totals for x in r))
+        metrics["frac_reward_zero_std"].append(fmean(float(s < 1e-8) for s in spread))
+        lengths = [n for g in groups for n, t in zip(g.lengths, g.trained, strict=True) if t]
+        metrics["completions/mean_length"].append(fmean(lengths))
+        cut = fmean(float(n >= self.args.max_completion_length) for n in lengths)
+        metrics["completions/clipped_ratio"].append(cut)
+        if self.on_rollouts is None or not self.accelerator.is_main_process:
+            return
+        records = []
+        for number, (group, total, advantage) in enumerate(
+            zip(groups, totals, advantages, strict=True)
+        ):
+            trained = iter(zip(total, advantage, strict=True))
+            for i, text in enumerate(group.completions):
+                reward, value = next(trained) if group.trained[i] else (None, None)
+                records.append(
+                    {
+                        "step": step,
+                        "group": number,
+                        "sample": group.sample.id,
+                        "completion": text,
+                        "view": group.views[i],
+                        "scores": {n: s[i] for n, s in group.scores.items()},
+                        "total": reward,
+                        "advantage": value,
+                    }
+                )
+        self.on_rollouts(records)
+
+    # -- loss -------------------------------------------------------------------------------
+
+    def _trained(
+        self, group: Group, rows: list[tuple[Any, int]], ids: list[list[int]]
+    ) -> tuple[list[Part], list[list[int]]]:
+        """The prompts and token ids of the answers that enter the loss, in order."""
+        parts: list[Part] = []
+        kept: list[list[int]] = []
+        first = 0
+        for prompt, n in rows:
+            inside = [ids[i] for i in range(first, first + n) if group.trained[i]]
+            if inside:
+                parts.append(Part(prompt, len(kept), len(kept) + len(inside)))
+                kept += inside
+            first += n
+        return parts, kept
+
+    def _collate(self, rows: list[_Rows]) -> dict[str, Any]:
+        """One batch of whole groups in the layout that TRL's loss reads."""
+        device = self.accelerator.device
+        tokens = [torch.tensor(t, dtype=torch.long) for r in rows for t in r.ids]
+        ids = pad(tokens, padding_value=self._tokenizer.pad_token_id).to(device)
+        mask = pad([torch.ones_like(t) for t in tokens], padding_value=0).to(device)
+        if self.mask_truncated_completions:
+            ends = {*self.eos_token_ids, self._tokenizer.pad_token_id}
+            whole = torch.tensor([int(t[-1]) in ends for t in tokens], device=device)
+            mask = mask * whole.unsqueeze(1)
+        parts, groups, start = [], [], 0
+        for row in rows:
+            parts += [Part(p.prompt, p.start + start, p.stop + start) for p in row.parts]
+            groups.append((start, start + len(row.ids)))
+            start += len(row.ids)
+        batch: dict[str, Any] = {
+            # TRL concatenates prompt and answer; the prompts travel in `parts` instead.
+            "prompt_ids": ids[:, :0],
+            "prompt_mask": mask[:, :0],
+            "completion_ids": ids,
+            "completion_mask": mask,
+            "advantages": torch.tensor([a for r in rows for a in r.advantages], device=device),
+            "rewards": torch.tensor([x for r in rows for x in r.rewards], device=device),
+            "parts": parts,
+            "groups": groups,
+            "num_items_in_batch": mask.sum(),
+        }
+        every = self.args.steps_per_generation * self.num_iterations
+        with torch.no_grad(), disable_gradient_checkpointing(self.model, None):
+            if self.args.gradient_accumulation_steps % every:  # the policy moves between the parts
+                batch["old_per_token_logps"] = self._logps(self.model, batch)[0]
+            if self.beta:
+                batch["ref_per_token_logps"] = self._reference_logps(batch)
+        return batch
+
+    def _reference_logps(self, batch: Mapping[str, Any]) -> torch.Tensor:
+        if self.ref_model is not None:
+            return self._logps(self.ref_model, batch)[0]
+        from trl.trainer.utils import use_adapter
+
+        model = self.accelerator.unwrap_model(self.model)
+        with use_adapter(model, adapter_name="ref" if "ref" in model.peft_config else None):
+            return self._logps(self.model, batch)[0]
+
+    def _logps(
+        self, model: Any, batch: Mapping[str, Any]
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        score = score_packed if self.packed else score_rows
+        with self.accelerator.autocast():
+            return score(model, batch["parts"], batch["completion_ids"], batch["completion_mask"])
+
+    def _get_per_token_logps_and_entropies(self, model: Any, *args: Any, **kwargs: Any) -> Any:
+        """Score the batch that `_compute_loss` holds; what TRL passes is the same, without video."""
+        batch = self._batch
+        logps, entropies = self._logps(model, batch)
+        if self.method.token_weights is not None:
+            # TRL reads the advantages after this call and takes them per token as well.
+            weights = torch.ones_like(logps)
+            tokens = self._tokens(batch, logps, entropies)
+            for start, stop in batch["groups"]:
+                weights[start:stop] = self.method.token_weights(_part_of(tokens, start, stop))
+            batch["advantages"] = tokens.advantages.unsqueeze(1) * weights
+        return logps, entropies, None
+
+    def _tokens(self, batch: Mapping[str, Any], logps: Any, entropies: Any) -> Tokens:
+        old = batch.get("old_per_token_logps")
+        return Tokens(
+            logps=logps,
+            old_logps=logps.detach() if old is None else old,
+            ref_logps=batch.get("ref_per_token_logps"),
+            entropies=entropies,
+            mask=batch["completion_mask"],
+            advantages=batch["advantages"],
+            rewards=batch["rewards"],
+            groups=batch["groups"],
+            context=self.context,
+        )
+
+    def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
+        """TRL's loss on this batch, or the method's own."""
+        self._batch = dict(inputs)
+        if self.method.loss is None:
+            return super()._compute_loss(model, self._batch)
+        logps, entropies = self._logps(model, inputs)
+        mode = "train" if self.model.training else "eval"
+        mask = inputs["completion_mask"]
+        mean_entropy = (entropies.detach() * mask).sum() / mask.sum().clamp(min=1)
+        self._metrics[mode]["entropy"].append(mean_entropy.item())
+        loss = self.method.loss(self._tokens(inputs, logps, entropies))
+        return loss / (self.current_gradient_accumulation_steps if mode == "train" else 1)
+
+
+def _plain_group(sample: Sample, context: Context) -> list[Rollouts]:
+    return [Rollouts(context.num_generations)]
+
+
+def _columns(samples: Sequence[Sample]) -> dict[str, list[Any]]:
+    """The columns that reward functions get, under the names of the published records."""
+    return {
+        "solution": [s.answer for s in samples],
+        "problem": [s.question for s in samples],
+        "problem_type": [s.problem_type for s in samples],
+        "options": [list(s.options) for s in samples],
+        "task": [s.task for s in samples],
+        "meta": [dict(s.meta) for s in samples],
+        "sample": list(samples),
+    }
+
+
+def _part_of(tokens: Tokens, start: int, stop: int) -> Tokens:
+    """The rows of one group."""
+    rows = slice(start, stop)
+    return Tokens(
+        logps=tokens.logps[rows],
+        old_logps=tokens.old_logps[rows],
+        ref_logps=None if tokens.ref_logps is None else tokens.ref_logps[rows],
+        entropies=tokens.entropies[rows],
+        mask=tokens.mask[rows],
+        advantages=tokens.advantages[rows],
+        rewards=tokens.rewards[rows],
+        groups=[(0, stop - start)],
+        context=tokens.context,
+    )

@@ -1,0 +1,1 @@
+"""The catalogue: models, strict loader, lint and graph. Needs pydantic and pyyaml only."""

@@ -1,0 +1,423 @@
+"""Reads catalog/ into a `Catalog`: strict, fast, and with the place of every problem.
+
+Parsed files are cached under `.cache/` by the hash of their content, so that adding an entry reads
+only that entry. The cache holds plain JSON and is validated like the YAML itself; deleting it is
+always safe. Positions are worked out only for files with a problem.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from vidpost.catalog import models, strict_yaml
+from vidpost.catalog.diagnostics import CatalogError, Diagnostic, closest
+from vidpost.catalog.models import (
+    FOLDERS,
+    KINDS,
+    BenchmarkEntry,
+    DatasetEntry,
+    Entry,
+    MethodEntry,
+    MetricEntry,
+    ResultCard,
+    SurveyEntry,
+    TaxonomyWord,
+    WordFile,
+)
+
+__all__ = ["Catalog", "CatalogError", "find_root", "load", "load_mapping", "load_model"]
+
+M = TypeVar("M", bound=BaseModel)
+_CACHE_FILE = Path(".cache") / "catalog.json"
+
+
+@dataclass
+class Catalog:
+    """All entries by kind and id.
+
+    Attributes:
+        root: Repository root, the folder that holds catalog/.
+        methods: Methods, baselines included.
+        benchmarks: Benchmarks.
+        datasets: Training sets.
+        metrics: Metrics.
+        surveys: Surveys.
+        words: Taxonomy words of all kinds, in file order.
+        results: Result cards by "<method>/<file name without .yaml>".
+        files: (kind, id) -> path relative to the root; kinds are those of the entries, "word" and
+            "result".
+        diagnostics: Problems found while reading; files with errors have no entry.
+    """
+
+    root: Path
+    methods: dict[str, MethodEntry] = field(default_factory=dict)
+    benchmarks: dict[str, BenchmarkEntry] = field(default_factory=dict)
+    datasets: dict[str, DatasetEntry] = field(default_factory=dict)
+    metrics: dict[str, MetricEntry] = field(default_factory=dict)
+    surveys: dict[str, SurveyEntry] = field(default_factory=dict)
+    words: dict[str, TaxonomyWord] = field(default_factory=dict)
+    results: dict[str, ResultCard] = field(default_factory=dict)
+    files: dict[tuple[str, str], str] = field(default_factory=dict)
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+    _positions: dict[str, strict_yaml.Positions] = field(default_factory=dict, repr=False)
+
+    def of_kind(self, kind: str) -> Mapping[str, Entry]:
+        """The entries of one kind ("method", "benchmark", ...)."""
+        entries: Mapping[str, Entry] = getattr(self, f"{kind}s")
+        return entries
+
+    def entries(self) -> Iterator[tuple[str, Entry]]:
+        """(kind, entry) of every entry, sorted by kind and id."""
+        for kind in KINDS:
+            for _, entry in sorted(self.of_kind(kind).items()):
+                yield kind, entry
+
+    def words_of(self, kind: models.WordKind) -> list[TaxonomyWord]:
+        """The taxonomy words of one kind, in file order."""
+        return [word for word in self.words.values() if word.kind == kind]
+
+    def cards_of(self, method: str) -> dict[str, ResultCard]:
+        """The result cards of a method, by card id."""
+        return {key: card for key, card in self.results.items() if card.method == method}
+
+    def find(self, name: str, kind: str | None = None) -> tuple[str, Entry]:
+        """Looks an entry up by id, name, alias or arXiv id; case, hyphens and blanks do not matter.
+
+        Returns:
+            (kind, entry).
+
+        Raises:
+            CatalogError: Nothing is called so; the message suggests the closest id.
+        """
+        wanted = normalise(name)
+        known: dict[str, tuple[str, Entry]] = {}
+        for entry_kind, entry in self.entries():
+            if kind is None or entry_kind == kind:
+                for spelling in spellings(entry):
+                    known.setdefault(spelling, (entry_kind, entry))
+        if wanted in known:
+            return known[wanted]
+        hint = closest(wanted, (entry.id for _, entry in known.values()))
+        hint = hint or closest(wanted, known) or "`vidpost list` shows all ids."
+        raise CatalogError(f"no {kind or 'entry'} is called '{name}'. {hint}")
+
+    def place(self, file: str, path: str = "", *, key: bool = False) -> tuple[int, int]:
+        """(line, col), from 1, of a dotted path such as `reported[2].value` in a catalogue file.
+
+        Args:
+            file: Path relative to the root.
+            path: Dotted path; a path that is not in the file gives its nearest parent.
+            key: Whether the key's place is wanted instead of the value's.
+        """
+        if file not in self._positions:
+            positions = strict_yaml.Positions()
+            strict_yaml.parse((self.root / file).read_text(encoding="utf-8"), positions)
+            self._positions[file] = positions
+        return self._positions[file].of(split_path(path), key=key)
+
+    def problem(
+        self, file: str, code: str, where: str, message: str, *, warn: bool = False
+    ) -> Diagnostic:
+        """A diagnostic about a dotted path of one of the catalogue's files."""
+        line, col = self.place(file, where)
+        severity = "warning" if warn else "error"
+        return Diagnostic(file, line, col, code, where, message, severity)  # type: ignore[arg-type]
+
+
+def normalise(name: str) -> str:
+    """The form in which names are compared: lower case, letters and digits only, "_" between."""
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+
+
+def spellings(entry: Entry) -> list[str]:
+    """All normalised spellings under which an entry is found, its id first."""
+    names = [entry.id, entry.name, *entry.aliases]
+    paper = getattr(entry, "paper", None)
+    if paper is not None and paper.arxiv_id:
+        names.append(paper.arxiv_id)
+    return list(dict.fromkeys(map(normalise, names)))
+
+
+def split_path(path: str) -> strict_yaml.Path:
+    """`reported[2].value` -> ("reported", 2, "value"); plain numbers between dots work too."""
+    parts = re.findall(r"[^.\[\]]+", path)
+    return tuple(int(part) if part.isdigit() else part for part in parts)
+
+
+def join_path(parts: tuple[Any, ...]) -> str:
+    """("reported", 2, "value") -> `reported[2].value`."""
+    text = ""
+    for part in parts:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return text.lstrip(".")
+
+
+def find_root(start: Path | None = None) -> Path:
+    """The nearest folder with catalog/methods, from `start` upwards, then from this package.
+
+    Raises:
+        CatalogError: There is none.
+    """
+    start = (start or Path.cwd()).resolve()
+    here = Path(__file__).resolve()
+    for folder in (start, *start.parents, *here.parents):
+        if (folder / "catalog" / "methods").is_dir() or (folder / "catalog" / "taxonomy").is_dir():
+            return folder
+    raise CatalogError(f"no catalog/ folder at or above {start}. Run inside the repository.")
+
+
+def load_mapping(path: Path) -> dict[str, Any]:
+    """Reads one strict YAML file that holds a mapping.
+
+    Raises:
+        CatalogError: With one line for each problem.
+    """
+    data, problems = _read(path, str(path))
+    if problems:
+        raise CatalogError(diagnostics=problems)
+    return data
+
+
+def load_model(path: Path, model: type[M]) -> M:
+    """Reads one strict YAML file and validates it, for example a `ResultCard`.
+
+    Raises:
+        CatalogError: With one line for each problem.
+    """
+    data = load_mapping(path)
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        text = path.read_text(encoding="utf-8")
+        raise CatalogError(diagnostics=explain(error, text, str(path))) from None
+
+
+def load(root: Path | None = None, *, cache: bool = True) -> Catalog:
+    """Reads the whole catalogue. Problems are in `Catalog.diagnostics`; nothing is raised for them.
+
+    Args:
+        root: Repository root; found from the current folder if not given.
+        cache: Whether to use and refresh `.cache/catalog.json`.
+
+    Raises:
+        CatalogError: There is no catalogue.
+    """
+    root = find_root() if root is None else root.resolve()
+    catalog = Catalog(root)
+    store = _Cache(root / _CACHE_FILE if cache else None)
+    base = root / "catalog"
+    for folder, kind in FOLDERS.items():
+        table: dict[str, Any] = getattr(catalog, folder)
+        for path in _yaml_files(base / folder):
+            entry = _load_file(catalog, store, path, KINDS[kind])
+            if entry is not None:
+                table[entry.id] = entry
+                file = catalog.files[kind, entry.id] = path.relative_to(root).as_posix()
+                if entry.id != path.stem:
+                    message = (
+                        f"'{entry.id}' is not the file name. Rename the file or correct the id."
+                    )
+                    catalog.diagnostics.append(catalog.problem(file, "id-file", "id", message))
+    for path in _yaml_files(base / "taxonomy"):
+        words = _load_file(catalog, store, path, WordFile)
+        relative = path.relative_to(root).as_posix()
+        for index, word in enumerate(words.words if words else ()):
+            if word.id in catalog.words:
+                other = catalog.files["word", word.id]
+                message = f"'{word.id}' is a word of {other} already. Choose another id."
+                problem = catalog.problem(relative, "duplicate-id", f"words[{index}].id", message)
+                catalog.diagnostics.append(problem)
+                continue
+            catalog.words[word.id] = word
+            catalog.files["word", word.id] = relative
+    for path in sorted((base / "results").glob("*/*.yaml")):
+        card = _load_file(catalog, store, path, ResultCard)
+        if card is not None:
+            key = f"{path.parent.name}/{path.stem}"
+            catalog.results[key] = card
+            catalog.files["result", key] = path.relative_to(root).as_posix()
+    store.save()
+    return catalog
+
+
+def explain(error: ValidationError, text: str, file: str) -> list[Diagnostic]:
+    """A validation error as diagnostics with line, column, code and remedy.
+
+    Args:
+        error: What pydantic said about the data of `text`.
+        text: The YAML text.
+        file: Name shown in the messages.
+    """
+    positions = strict_yaml.Positions()
+    strict_yaml.parse(text, positions)
+    return [_explain_one(dict(item), positions, file, error.title) for item in error.errors()]
+
+
+# Union branches add their own names to pydantic's location; they are no part of the file's path.
+_BRANCHES = re.compile(r"^(constrained-)?(str|int|float|bool|none)$|^function-|\[")
+
+
+def _explain_one(
+    item: dict[str, Any], positions: strict_yaml.Positions, file: str, title: str
+) -> Diagnostic:
+    kind, given = item["type"], item["input"]
+    known = {*positions.keys, *positions.values}
+    path = tuple(item["loc"])
+    while path and path not in known and _BRANCHES.search(str(path[-1])):
+        path = path[:-1]
+    where = join_path(path)
+    line, col = positions.of(path, key=kind == "extra_forbidden")
+    message: str = item["msg"]
+    if kind == "extra_forbidden":
+        code = "unknown-field"
+        fields = _fields_at(title, path[:-1])
+        message = "not a field here. "
+        message += closest(str(path[-1]), fields) or "Remove it; `vidpost schema` lists all fields."
+    elif kind == "missing":
+        code, message = "missing-field", "missing. Add it."
+    elif kind == "string_type" and path in positions.plain:
+        written = positions.plain[path]
+        code = "unquoted"
+        message = f'YAML does not read {written} as text. Quote it: "{written}".'
+    elif kind in ("literal_error", "enum"):
+        code = "unknown-value"
+        message = f"{given!r} is not allowed. Use {item['ctx']['expected']}."
+        message = f"{message[:-1]}." if message.endswith("..") else message
+    elif kind in ("string_too_long", "too_long"):
+        code = "too-long"
+        length = f"{len(given)} characters" if isinstance(given, str) else f"{len(given)} items"
+        message = f"{length}, at most {item['ctx']['max_length']}. Shorten it."
+    elif kind == "value_error" and "at most" in message:
+        code, message = "too-long", f"{item['ctx']['error']}. Shorten it."
+    elif kind == "string_pattern_mismatch":
+        code = "bad-format"
+        message = f"{given!r} does not match {item['ctx']['pattern']}. Correct it."
+    elif kind == "fingerprint":
+        code = "fingerprint"
+        message = f"{message}. Write the card with the tool, not by hand."
+    else:
+        code = "invalid-value"
+        message = f"{message}. Correct it."
+    return Diagnostic(file, line, col, code, where, message)
+
+
+def _fields_at(title: str, path: tuple[Any, ...]) -> list[str]:
+    """Field names of the model at `path` below the model called `title`."""
+    model: type[BaseModel] | None = getattr(models, title, None)
+    for part in path:
+        if isinstance(part, str) and model is not None and part in model.model_fields:
+            model = _model_in(model.model_fields[part].annotation)
+    return list(model.model_fields) if model is not None else []
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for part in getattr(annotation, "__args__", ()):
+        if (found := _model_in(part)) is not None:
+            return found
+    return None
+
+
+def _yaml_files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.yaml"))
+
+
+def _read(path: Path, shown: str) -> tuple[dict[str, Any], list[Diagnostic]]:
+    """Data and problems of a file; the data is {} if it is not a mapping."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        reason = error.strerror or "cannot be read"
+        return {}, [Diagnostic(shown, 1, 1, "unreadable", "", f"{reason}. Check the path.")]
+    except UnicodeDecodeError:
+        return {}, [Diagnostic(shown, 1, 1, "yaml", "", "not UTF-8. Save it as UTF-8.")]
+    return _parse(text, shown)
+
+
+def _parse(text: str, shown: str) -> tuple[dict[str, Any], list[Diagnostic]]:
+    data, found = strict_yaml.parse(text)
+    problems = [
+        Diagnostic(shown, p.line, p.col, p.code, join_path(p.path), p.message) for p in found
+    ]
+    if not isinstance(data, dict):
+        if not problems:
+            message = "not a mapping. Write `key: value` lines."
+            problems = [Diagnostic(shown, 1, 1, "yaml", "", message)]
+        data = {}
+    return data, problems
+
+
+def _load_file(catalog: Catalog, store: _Cache, path: Path, model: type[M]) -> M | None:
+    shown = path.relative_to(catalog.root).as_posix()
+    raw = path.read_bytes()
+    key = hashlib.sha256(raw).hexdigest()
+    data = store.get(key)
+    if data is None:
+        try:
+            text = raw.decode("utf-8")
+        except UnicodeDecodeError:
+            problem = Diagnostic(shown, 1, 1, "yaml", "", "not UTF-8. Save it as UTF-8.")
+            catalog.diagnostics.append(problem)
+            return None
+        data, problems = _parse(text, shown)
+        catalog.diagnostics += problems
+        if not problems:
+            store.put(key, data)
+        elif not data:
+            return None
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        catalog.diagnostics += explain(error, raw.decode("utf-8"), shown)
+        return None
+
+
+class _Cache:
+    """Content hash -> parsed data. Only entries that were used survive `save`."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self.version = hashlib.sha256(Path(strict_yaml.__file__).read_bytes()).hexdigest()
+        self.old: dict[str, Any] = {}
+        self.new: dict[str, Any] = {}
+        if path is not None:
+            try:
+                stored = json.loads(path.read_bytes())
+                if stored["version"] == self.version and isinstance(stored["files"], dict):
+                    self.old = stored["files"]
+            except (OSError, ValueError, KeyError, TypeError):
+                pass  # no cache, or a damaged one: read the files
+
+    def get(self, key: str) -> dict[str, Any] | None:
+        data = self.old.get(key)
+        if not isinstance(data, dict):
+            return None
+        self.new[key] = data
+        return data
+
+    def put(self, key: str, data: dict[str, Any]) -> None:
+        self.new[key] = data
+
+    def save(self) -> None:
+        if self.path is None or self.new.keys() == self.old.keys():
+            return
+        text = json.dumps({"version": self.version, "files": self.new}, separators=(",", ":"))
+        try:
+            self.path.parent.mkdir(exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=self.path.parent, suffix=".tmp")
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+            Path(name).replace(self.path)  # atomic: two commands may run at once
+        except OSError:
+            pass  # a read-only checkout works without the cache

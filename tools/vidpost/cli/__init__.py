@@ -1,0 +1,1 @@
+"""The command line. Subcommands are loaded when they are called."""
