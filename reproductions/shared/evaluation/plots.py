@@ -91,7 +91,7 @@ def smooth(points: Sequence[Point], window: int) -> list[Point]:
 
 
 def ticks(low: float, high: float, count: int = 5, whole: bool = False) -> list[float]:
-    """Round tick positions (1, 2 or 5 times a power of ten) inside [low, high], about `count`.
+    """Round tick positions (1, 2, 2.5 or 5 times a power of ten) inside [low, high], about `count`.
 
     Args:
         low: Lower end of the axis.
@@ -99,9 +99,7 @@ def ticks(low: float, high: float, count: int = 5, whole: bool = False) -> list[
         count: How many ticks to aim for.
         whole: Whether ticks must be whole numbers, as for steps.
     """
-    step = _nice_step((high - low) / max(1, count - 1))
-    if whole:
-        step = max(1.0, step)
+    step = _nice_step((high - low) / max(1, count - 1), whole)
     first = math.ceil(low / step - 1e-9)
     last = math.floor(high / step + 1e-9)
     return [round(i * step, 12) + 0.0 for i in range(first, last + 1)]
@@ -115,6 +113,7 @@ def line_chart(
     description: str = "",
     y_range: tuple[float, float] | None = None,
     percent: bool = False,
+    first_colour: int = 0,
     height: int = 200,
 ) -> str:
     """Draw curves over whole-numbered steps.
@@ -126,6 +125,7 @@ def line_chart(
         description: For screen readers; None-like "" is filled with the ends of each curve.
         y_range: Ends of the vertical axis; None fits them to the data and rounds them.
         percent: Whether to write y values times 100.
+        first_colour: Colour of the first curve, 0 to 5, where a page gives colours a meaning.
         height: Height of the drawing without the legend.
 
     Returns:
@@ -150,7 +150,9 @@ def line_chart(
     y_ticks = ticks(y_low, y_high)
     y_texts = _tick_texts(y_ticks, percent)
 
-    legend, top = _legend([line.label for line in drawn]) if len(drawn) > 1 else ("", 8.0)
+    legend, top = ("", 8.0)
+    if len(drawn) > 1:
+        legend, top = _legend([line.label for line in drawn], first_colour=first_colour)
     left = 10 + max(_text_width(t) for t in y_texts)
     right, bottom = WIDTH - 12.0, top + height - 38
     total = top + height
@@ -165,12 +167,13 @@ def line_chart(
     for y, text in zip(y_ticks, y_texts, strict=True):
         parts.append(_rule(left, py(y), right, py(y)))
         parts.append(_text(left - 6, py(y) + 4, text, "end"))
-    for x in ticks(x_low, x_high, 6, whole=True):
+    for x in ticks(x_low, x_high, 8, whole=True):
         parts.append(_text(px(x), bottom + 16, _number(x, 0), "middle"))
         parts.append(_rule(px(x), bottom, px(x), bottom + 3, 0.5))
     parts.append(_rule(left, bottom, right, bottom, 0.5))
     parts.append(_text((left + right) / 2, bottom + 32, x_label, "middle"))
-    for i, line in enumerate(drawn):
+    for position, line in enumerate(drawn):
+        i = (position + first_colour) % len(COLOURS)
         if line.raw:
             parts.append(_polyline([(px(x), py(y)) for x, y in line.raw], i, 1.0, 0.35))
         curve = [(px(x), py(y)) for x, y in line.points]
@@ -179,7 +182,7 @@ def line_chart(
             # A few markers are enough to tell the curves apart without colour; the shift keeps
             # markers of different curves off each other.
             stride = max(1, len(curve) // 6)
-            start = (i * stride // len(drawn)) if stride > 1 else 0
+            start = position * stride // len(drawn)
             parts += [_marker(x, y, i, 3.2) for x, y in curve[start::stride]]
     return _svg(title, description or _describe(drawn, percent), total, "".join(parts))
 
@@ -278,10 +281,10 @@ def _svg(title: str, description: str, height: float, body: str) -> str:
     )
 
 
-def _legend(labels: Sequence[str], reference: str = "") -> tuple[str, float]:
+def _legend(labels: Sequence[str], reference: str = "", first_colour: int = 0) -> tuple[str, float]:
     """The legend, wrapped into rows, and where the plot below it starts."""
     x, y, parts = 8.0, 11.0, []
-    entries = [(i, label) for i, label in enumerate(labels)]
+    entries = [((i + first_colour) % len(COLOURS), label) for i, label in enumerate(labels)]
     if reference:
         entries.append((-1, reference))
     for i, label in entries:
@@ -391,16 +394,22 @@ def _fit(values: Sequence[float]) -> tuple[float, float]:
     return math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step
 
 
-def _nice_step(rough: float) -> float:
+def _nice_step(rough: float, whole: bool = False) -> float:
+    """The least step of 1, 2, 2.5 or 5 times a power of ten that is at least `rough`."""
+    rough = max(rough, 1.0) if whole else rough
     power = 10.0 ** math.floor(math.log10(rough))
-    return next(m * power for m in (1.0, 2.0, 5.0, 10.0) if m * power >= rough * (1 - 1e-9))
+    steps = (m * power for m in (1.0, 2.0, 2.5, 5.0, 10.0))
+    return next(s for s in steps if s >= rough * (1 - 1e-9) and not (whole and s % 1))
 
 
 def _tick_texts(values: Sequence[float], percent: bool) -> list[str]:
     shown = [v * 100 for v in values] if percent else list(values)
     if len(shown) < 2:
         return [f"{v:g}" for v in shown]
-    decimals = max(0, -math.floor(math.log10(shown[1] - shown[0]) + 1e-9))
+    step = shown[1] - shown[0]
+    decimals = max(0, -math.floor(math.log10(step) + 1e-9))
+    if abs(step * 10**decimals - round(step * 10**decimals)) > 1e-6:
+        decimals += 1  # steps of 2.5
     return [_number(v, decimals) for v in shown]
 
 

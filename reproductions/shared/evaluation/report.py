@@ -15,7 +15,7 @@ import math
 import re
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,31 +43,33 @@ MAX_BYTES = 1_500_000
 """Size of the page. Frames are left out once `FRAME_BYTES` of them are in it."""
 FRAME_BYTES = 900_000
 MAX_FRAMES = 16
-FRAME_WIDTH = 128
+FRAME_PIXELS = 160 * 120
 MAX_TEXT = 1_500
 """Characters of a model's answer that are shown."""
 
 SAMPLES = {"broken": 4, "wrong": 4, "fixed": 3, "right": 1}
 """How many samples of each outcome are shown."""
 
-CHECKPOINTS = {"base": "before training", "sft": "after SFT", "rl": "after RL"}
-STAGES = {"sft": "SFT", "rl": "RL", "grpo": "RL", "dpo": "DPO", "preference": "Preference stage"}
+NAMES = {"base": "base", "sft": "SFT", "rl": "RL", "grpo": "GRPO", "dpo": "DPO"}
+"""Stages and checkpoints as they are written in the page."""
 METRICS = {
     "eval_accuracy": "accuracy on validation clips",
     "loss": "loss",
-    "kl": "KL divergence from the reference",
-    "entropy": "entropy of the policy (nats)",
+    "kl": "KL to the reference",
+    "entropy": "policy entropy (nats)",
     "completion_length": "completion length (tokens)",
+    "completions/clipped_ratio": "share of answers cut off",
+    "frac_reward_zero_std": "share of groups without signal",
 }
 OUTCOMES = {
-    "broken": "Right {before}, wrong {now}",
-    "wrong": "Wrong {now}",
-    "fixed": "Wrong {before}, right {now}",
-    "right": "Right {now}",
+    "broken": "right {before}, wrong {now}",
+    "wrong": "wrong {now}",
+    "fixed": "wrong {before}, right {now}",
+    "right": "right {now}",
 }
 
 _HIDDEN = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
 )
 
 
@@ -77,7 +79,7 @@ class Run:
 
     Attributes:
         folder: The run folder.
-        config: The resolved preset.
+        config: config.yaml; the resolved preset is under `settings`.
         log: Log records in file order.
         evaluation: evaluation.json.
         predictions: Checkpoint -> its records in file order.
@@ -140,7 +142,8 @@ def read_run(folder: Path) -> Run:
     files = {path.stem: path for path in sorted((folder / "predictions").glob("*.jsonl"))}
     order = [c for c in _checkpoints(run) if c in files]
     for name in [*order, *(c for c in files if c not in order)]:
-        run.predictions[name] = _read_lines(files[name], run.problems)
+        records = _read_lines(files[name], run.problems)
+        run.predictions[name] = [r for r in records if "id" in r]  # the first line is a header
     return run
 
 
@@ -155,7 +158,14 @@ def render(run: Run) -> str:
         finalize=lambda value: visible(value) if isinstance(value, str) else value,
     )
     environment.filters.update(
-        percent=percent, points=points, p_value=p_text, duration=duration, checkpoint=after
+        percent=percent,
+        points=points,
+        p_value=p_text,
+        duration=duration,
+        after=after,
+        sentence=sentence,
+        short=lambda name: NAMES.get(name, name),
+        words=lambda name: name.replace("_", " "),
     )
     samples = choose_samples(run)
     _add_frames(run, samples)
@@ -165,7 +175,7 @@ def render(run: Run) -> str:
         "run": run,
         "card": card,
         "method": str(run.config.get("method") or (card.method if card else run.folder.name)),
-        "miniature": card.kind == "miniature" if card else _is_tiny(run.config),
+        "miniature": card.kind == "miniature" if card else _is_tiny(_preset(run)),
         "level": round(100 * (card.level if card else 0.95)),
         "verdict": verdict(run),
         "metric": _metric(run),
@@ -231,7 +241,14 @@ def duration(seconds: Any) -> str:
 
 def after(checkpoint: str) -> str:
     """A checkpoint in words: "rl" -> "after RL"."""
-    return CHECKPOINTS.get(checkpoint, f"after {checkpoint}")
+    return (
+        "before training" if checkpoint == "base" else f"after {NAMES.get(checkpoint, checkpoint)}"
+    )
+
+
+def sentence(text: str) -> str:
+    """The text with a capital first letter; the rest stays, unlike with str.capitalize."""
+    return text[:1].upper() + text[1:]
 
 
 def verdict(run: Run) -> dict[str, str]:
@@ -249,53 +266,49 @@ def verdict(run: Run) -> dict[str, str]:
             "head": "Not evaluated.",
             "text": "This run holds no scores, so nothing can be said about the method yet.",
         }
-    what, now = _metric(run), after(names[-1])
-    n = f"{last['n']:,}"
-    plain = f"{now.capitalize()}, {what} is {percent(last['score'])} % on {n} questions"
+    what, now, n = _metric(run), after(names[-1]), f"{last['n']:,}"
+    level = run.card.level if run.card else 0.95
     test = next(
         (
             c
             for a in reversed(names[:-1])
             for c in _comparisons(run)
-            if (c["a"], c["b"], c["task"]) == (a, names[-1], "all")
+            if (c["a"], c["b"], c["task"]) == (a, names[-1], "all") and a in rows
         ),
         None,
     )
-    if test is None or test["a"] not in rows:
-        interval = _interval_text(last)
-        return {
-            "word": "none",
-            "head": "Measured, not compared.",
-            "text": f"{plain}{interval}. No paired test against an earlier checkpoint was made.",
-        }
-    stage = {"rl": "RL", "sft": "SFT"}.get(names[-1], names[-1])
+    if test is None:
+        text = f"{sentence(now)}, {what} is {percent(last['score'])} % on {n} questions"
+        if last["interval"]:
+            low, high = last["interval"]
+            text += f" ({100 * level:g} % interval {percent(low)} to {percent(high)})"
+        text += ". It was not tested against an earlier checkpoint."
+        return {"word": "none", "head": "Measured, not compared.", "text": _no_break(text)}
     low, high = test["interval"] or (math.nan, math.nan)
-    p = test["p_value"]
-    level = run.card.level if run.card else 0.95
-    sure = p is not None and p < 1 - level
-    numbers = (
-        f"{what} {percent(rows[test['a']]['score'])} % {after(test['a'])}, "
-        f"{percent(last['score'])} % {now}, on the same {n} questions"
-    )
-    if math.isfinite(low):
-        change = (
-            f"{points(test['difference'])} points, {level:.0%} interval "
-            f"{points(low)} to {points(high)}, p {p_text(p)}"
-        ).replace("%", " %", 1)
-    else:
-        change = f"{points(test['difference'])} points; no interval could be computed"
+    sure = test["p_value"] is not None and test["p_value"] < 1 - level
+    stage = NAMES.get(names[-1], names[-1])
     if sure and low > 0:
-        word, head, close = "gain", f"{stage} helped.", ""
+        word, head, verb = "gain", f"{stage} helped.", "rose from {} to {}"
     elif sure and high < 0:
-        word, head, close = "loss", f"{stage} hurt.", ""
+        word, head, verb = "loss", f"{stage} hurt.", "fell from {} to {}"
     else:
-        word, head = "undecided", f"{stage} made no difference that this test can show."
-        close = " That does not prove that there is none."
-    return {
-        "word": word,
-        "head": head,
-        "text": f"{numbers[0].upper()}{numbers[1:]}: {change}.{close}",
-    }
+        word, head = "undecided", f"No difference shown by {stage}."
+        verb = "was {} and {}"
+    was = f"{percent(rows[test['a']]['score'])} % {after(test['a'])}"
+    text = f"{sentence(what)} {verb.format(was, percent(last['score']) + ' % ' + now)}, "
+    text += f"on the same {n} questions: {points(test['difference'])} points"
+    if math.isfinite(low):
+        text += f" ({100 * level:g} % interval {points(low)} to {points(high)}, "
+        text += f"p {p_text(test['p_value'])})"
+    text += "."
+    if word == "undecided":
+        text += " A difference of that size can be luck; this does not prove that there is none."
+    return {"word": word, "head": head, "text": _no_break(text)}
+
+
+def _no_break(text: str) -> str:
+    """The text with numbers kept beside their signs and units."""
+    return re.sub(r" (?=%|points|[<=] 0)|(?<=[<=]) (?=0)", "\N{NO-BREAK SPACE}", text)
 
 
 def score_table(run: Run) -> dict[str, Any]:
@@ -334,12 +347,19 @@ def score_table(run: Run) -> dict[str, Any]:
                 "tests": [by_pair.get((a, b, task)) for a, b in pairs],
             }
         )
+    shares = run.evaluation.get("unfinished")
+    unfinished = shares if isinstance(shares, dict) else {}
     return {
         "names": names,
         "pairs": pairs,
         "body": body,
         "constant": any(row["constant"] is not None for row in body),
         "adjusted": len(body) > 2,
+        "unfinished": [
+            (after(name), share)
+            for name in names
+            if (share := _number(unfinished.get(name))) is not None
+        ],
         "test_names": sorted({str(c["test"]) for c in tests if c["test"]}),
     }
 
@@ -349,27 +369,30 @@ def score_table(run: Run) -> dict[str, Any]:
 
 def figures(run: Run) -> list[dict[str, Any]]:
     """All plots in reading order: title, caption, svg, and the numbers as a small table."""
+    names = _checkpoints(run)
     shown = [_score_figure(run)]
     for stage in dict.fromkeys(str(r.get("stage", "")) for r in run.log):
         records = [r for r in run.log if str(r.get("stage", "")) == stage]
-        title = STAGES.get(stage, stage or "Training")
+        # The curves of a stage take the colour of the checkpoint that it leads to.
+        colour = names.index(stage) if stage in names[: len(SHAPES)] else 0
+        title = NAMES.get(stage, stage) or "Training"
         parts = sorted(
             {k for r in records for k in r if re.fullmatch(r"rewards/.+/mean", k)},
             key=lambda k: ("accura" not in k, k),
         )
         if len(parts) > 1 or not any("reward" in r for r in records):
-            total = _curve_figure(f"{title}: total reward", records, {"reward": "total"})
+            total = _curve_figure(f"{title}: total reward", records, {"reward": "total"}, colour)
         else:  # a single reward is the total
             total = None
         shown.append(total)
         for i in range(0, len(parts), len(SHAPES)):
             labels = {k: k.split("/", 1)[1].rsplit("/", 1)[0] for k in parts[i : i + len(SHAPES)]}
             name = f"reward {labels[parts[i]]}" if len(labels) == 1 else "rewards by part"
-            shown.append(_curve_figure(f"{title}: {name}", records, labels))
+            shown.append(_curve_figure(f"{title}: {name}", records, labels, colour))
         if not parts:
-            shown.append(_curve_figure(f"{title}: reward", records, {"reward": "reward"}))
+            shown.append(_curve_figure(f"{title}: reward", records, {"reward": "reward"}, colour))
         for key, name in METRICS.items():
-            shown.append(_curve_figure(f"{title}: {name}", records, {key: name}))
+            shown.append(_curve_figure(f"{title}: {name}", records, {key: name}, colour))
     return [figure for figure in shown if figure]
 
 
@@ -387,18 +410,19 @@ def _score_figure(run: Run) -> dict[str, Any] | None:
             if name in cells
         ]
         if dots:
-            label = f"{'All tasks' if task == 'all' else task} (n = {cells[names[-1]]['n']:,})"
+            n = max(cell["n"] for cell in cells.values())
+            label = f"{'All tasks' if task == 'all' else task.replace('_', ' ')} (n = {n:,})"
             groups.append(DotGroup(visible(label), dots, constant.get(task)))
     outside = any(not 0 <= d.value <= 1 for g in groups for d in g.dots)
     svg = dot_plot(
-        f"{_metric(run).capitalize()} by checkpoint and task",
+        f"{sentence(_metric(run))} by checkpoint and task",
         groups,
         x_label=f"{_metric(run)} (%)",
         x_range=None if outside else (0.0, 1.0),
         reference_label="best constant answer",
     )
     return {
-        "title": f"{_metric(run).capitalize()} by checkpoint and task",
+        "title": f"{sentence(_metric(run))} by checkpoint and task",
         "caption": "Bars are the intervals of the table above.",
         "svg": Markup(svg),
         "header": [],
@@ -407,14 +431,15 @@ def _score_figure(run: Run) -> dict[str, Any] | None:
 
 
 def _curve_figure(
-    title: str, records: Sequence[Mapping[str, Any]], labels: Mapping[str, str]
+    title: str,
+    records: Sequence[Mapping[str, Any]],
+    labels: Mapping[str, str],
+    colour: int,
 ) -> dict[str, Any] | None:
     """Curves of some log keys over the steps of one stage; None if there are no numbers."""
     lines, dropped, window = [], 0, 1
     for key, label in labels.items():
-        logged = [
-            (_number(r.get("step")), _number(r.get(key))) for r in records if key in r
-        ]
+        logged = [(_number(r.get("step")), _number(r.get(key))) for r in records if key in r]
         curve = sorted((x, y) for x, y in logged if x is not None and y is not None)
         dropped += len(logged) - len(curve)
         if not curve:
@@ -425,18 +450,20 @@ def _curve_figure(
         lines.append(Line(visible(label), smooth(curve, window), raw))
     if not lines:
         return None
-    shares = all(
-        0 <= y <= 1 for line in lines for _, y in (*line.points, *line.raw)
-    ) and any(word in title for word in ("accuracy", "reward"))
+    shares = all(0 <= y <= 1 for line in lines for _, y in (*line.points, *line.raw)) and any(
+        word in title for word in ("accuracy", "reward")
+    )
     caption = ""
     if window > 1:
         caption = f"Mean over {window} steps" + ("; thin: each step." if lines[0].raw else ".")
     if dropped:
-        caption += f" {dropped} logged values are not finite and are left out."
+        caption += f" Left out because not finite: {dropped}."
+    y_range = (0.0, 1.0) if shares else None
+    svg = line_chart(visible(title), lines, y_range=y_range, first_colour=colour)
     return {
         "title": visible(title),
         "caption": caption.strip(),
-        "svg": Markup(line_chart(visible(title), lines, y_range=(0.0, 1.0) if shares else None)),
+        "svg": Markup(svg),
         "header": ["step", *(line.label for line in lines)],
         "rows": _sampled_rows(lines),
     }
@@ -510,7 +537,7 @@ def choose_samples(run: Run) -> list[dict[str, Any]]:
 
 
 def cut(text: str, limit: int = MAX_TEXT) -> str:
-    """The text, shortened in the middle if it is longer than `limit`: answers end with the point."""
+    """The text, shortened in the middle if it is too long: answers come at the end."""
     if len(text) <= limit:
         return text
     head = limit * 2 // 3
@@ -547,7 +574,7 @@ def _outcome_counts(run: Run) -> dict[str, dict[str, Any]]:
     for outcome, ids in _outcomes(run).items():
         title = OUTCOMES[outcome].format(**words)
         if len(names) > 1 and outcome in ("wrong", "right"):
-            title += f" as {words['before']}"
+            title = f"{outcome} both {words['before']} and {words['now']}"
         counts[outcome] = {"title": title, "count": len(ids)}
     return counts
 
@@ -594,22 +621,57 @@ def _add_frames(run: Run, samples: Sequence[dict[str, Any]]) -> None:
             continue
         stride = math.ceil(len(times) / MAX_FRAMES)
         if stride > 1:
-            sample["frames_note"] = f"Every {stride}th of {len(times)} frames."
+            sample["frames_note"] = f"Shown: 1 in {stride} of {len(times)} frames."
         try:
-            sample["frames"] = list(frame_strip(run.folder / sample["video"], times[::stride]))
+            sample["frames"] = frame_strip(_video(run, str(sample["video"])), times[::stride])
         except Exception as error:  # any decoder failure is worth a sentence, none a lost report
             sample["frames_note"] = f"The video could not be decoded: {cut(str(error), 200)}"
         spent += sum(len(frame["uri"]) for frame in sample["frames"])
 
 
-def frame_strip(video: Path, times: Sequence[float]) -> Iterable[dict[str, Any]]:
+def _video(run: Run, name: str) -> Path:
+    """The file: paths are relative to the run folder, or to where the run was started."""
+    inside = run.folder / name
+    return inside if inside.exists() else Path(name)
+
+
+def frame_strip(video: Path, times: Sequence[float]) -> list[dict[str, Any]]:
     """Decode frames and pack them for a page: `time` [s], `uri` (WebP), `width`, `height` [px].
+
+    Decodes in the quarantine process, so a hostile file cannot stop the report.
 
     Args:
         video: The file.
-        times: Seconds from the start of the file, ascending.
+        times: Seconds from the start of the file; the nearest frames are taken.
+
+    Raises:
+        ValueError: The file gives no frames; the message says why.
     """
-    raise NotImplementedError
+    from PIL import Image  # decoding and pictures are needed only for runs with videos
+
+    from reproductions.shared.video.quarantine import Quarantined, safe_probe, safe_read
+    from reproductions.shared.video.spec import FrameSpec
+
+    info = safe_probe(video)
+    if isinstance(info, Quarantined):
+        raise ValueError(info.reason)
+    spec = FrameSpec(num_frames=2, size_factor=1, max_pixels=FRAME_PIXELS)
+    clip = safe_read(video, spec.at(info, times))
+    if isinstance(clip, Quarantined):
+        raise ValueError(clip.reason)
+    strip = []
+    for frame, time in zip(clip.frames, clip.times, strict=True):
+        buffer = io.BytesIO()
+        Image.fromarray(frame).save(buffer, "webp", quality=75)
+        strip.append(
+            {
+                "time": time,
+                "uri": "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode(),
+                "width": frame.shape[1],
+                "height": frame.shape[0],
+            }
+        )
+    return strip
 
 
 # --- settings -------------------------------------------------------------------------------
@@ -617,11 +679,12 @@ def frame_strip(video: Path, times: Sequence[float]) -> Iterable[dict[str, Any]]
 
 def _settings(run: Run) -> list[dict[str, str]]:
     """Key, value, source and whether it was overridden, for every setting that is set."""
-    sources = run.config.get("sources")
+    preset = _preset(run)
+    sources = preset.get("sources")
     sources = sources if isinstance(sources, dict) else {}
     overrides = run.card.overrides if run.card else {}
     rows = []
-    for key, value in leaves({k: v for k, v in run.config.items() if k != "sources"}):
+    for key, value in leaves({k: v for k, v in preset.items() if k != "sources"}):
         if value is None:
             continue
         parents = [".".join(key.split(".")[:i]) for i in range(key.count(".") + 1, 0, -1)]
@@ -659,15 +722,20 @@ def _command(run: Run) -> str:
 
 
 def _rollout_groups(rollouts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """One group of answers from the first, the middle and the last logged step."""
-    by_step: dict[float, dict[str, list[dict[str, Any]]]] = {}
+    """One group of answers from the first, the middle and the last recorded step of each stage.
+
+    Of a step's groups, the first whose totals differ is taken: only such a group teaches anything.
+    """
+    stages: dict[str, dict[float, dict[str, list[dict[str, Any]]]]] = {}
     for record in rollouts:
         step = _number(record.get("step"))
         if step is None:
             continue
         scores = record.get("scores")
-        by_step.setdefault(step, {}).setdefault(str(record.get("group")), []).append(
+        steps = stages.setdefault(str(record.get("stage") or ""), {})
+        steps.setdefault(step, {}).setdefault(str(record.get("group")), []).append(
             {
+                "sample": str(record.get("sample") or ""),
                 "completion": cut(str(record.get("completion") or ""), 600),
                 "view": str(record.get("view") or ""),
                 "scores": {str(k): _number(v) for k, v in scores.items()}
@@ -677,14 +745,24 @@ def _rollout_groups(rollouts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any
                 "advantage": _number(record.get("advantage")),
             }
         )
-    steps = sorted(by_step)
-    chosen = sorted({0, len(steps) // 2, len(steps) - 1}) if steps else []
-    groups = []
-    for i in chosen:
-        group, answers = next(iter(by_step[steps[i]].items()))
-        names = list(dict.fromkeys(name for a in answers for name in a["scores"]))
-        groups.append({"step": steps[i], "group": group, "names": names, "answers": answers[:16]})
-    return groups
+    chosen = []
+    for stage, steps in stages.items():
+        order = sorted(steps)
+        for i in sorted({0, len(order) // 2, len(order) - 1}):
+            groups = list(steps[order[i]].values())
+            answers = next(
+                (g for g in groups if len({a["total"] for a in g} - {None}) > 1), groups[0]
+            )
+            chosen.append(
+                {
+                    "stage": NAMES.get(stage, stage),
+                    "step": order[i],
+                    "sample": answers[0]["sample"],
+                    "names": list(dict.fromkeys(name for a in answers for name in a["scores"])),
+                    "answers": answers[:16],
+                }
+            )
+    return chosen
 
 
 # --- reading --------------------------------------------------------------------------------
@@ -708,8 +786,8 @@ def _read_lines(path: Path, problems: list[str]) -> list[dict[str, Any]]:
             else:
                 bad += 1
     if bad:
-        lines = "1 line" if bad == 1 else f"{bad} lines"
-        problems.append(f"{lines} of {path.name} could not be read and were left out.")
+        what = "1 unreadable line" if bad == 1 else f"{bad} unreadable lines"
+        problems.append(f"{path.name}: {what} left out.")
     return records
 
 
@@ -763,13 +841,6 @@ def _interval(value: Any) -> tuple[float, float] | None:
     return None if low is None or high is None else (low, high)
 
 
-def _interval_text(row: Mapping[str, Any]) -> str:
-    if row["interval"] is None:
-        return ""
-    low, high = row["interval"]
-    return f" (interval {percent(low)} to {percent(high)})"
-
-
 def _number(value: Any) -> float | None:
     """The value if it is a finite real number."""
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -784,6 +855,11 @@ def _number(value: Any) -> float | None:
 def _metric(run: Run) -> str:
     given = run.evaluation.get("metric") or (run.card.metric if run.card else "accuracy")
     return str(given).replace("_", " ")
+
+
+def _preset(run: Run) -> dict[str, Any]:
+    settings = run.config.get("settings", run.config)
+    return settings if isinstance(settings, dict) else {}
 
 
 def _is_tiny(config: Mapping[str, Any]) -> bool:

@@ -189,7 +189,7 @@ def _draw(
         token = logits.argmax(-1)
         return token, logits.log_softmax(-1).gather(-1, token.unsqueeze(-1)).squeeze(-1)
     logprobs = (logits / sampling.temperature).log_softmax(-1)
-    probs, order = logprobs.double().exp().sort(-1, descending=True, stable=True)
+    probs, order = logprobs.double().exp().sort(dim=-1, descending=True, stable=True)
     if sampling.top_k:
         probs[:, sampling.top_k :] = 0
     if sampling.top_p < 1:

@@ -32,6 +32,11 @@ SPECIAL_TOKENS = (
 # Tags of the reasoning format as single tokens: a small model should spend its capacity on what it
 # sees, not on spelling "</answer>". Published tokenizers split them; the text is the same.
 ADDED_TOKENS = ("<think>", "</think>", "<answer>", "</answer>")
+# Normalisation by what the synthetic world looks like: a dark ground is then close to zero. With
+# the published (CLIP) mean the ground is a large constant that hides the objects, and a small model
+# is still at chance after 600 steps; with this one counting is learnt in 100. The same values for
+# images and videos, because vLLM uses the image processor's for both.
+PIXEL_MEAN, PIXEL_STD = [0.08] * 3, [0.25] * 3
 
 
 @dataclass(frozen=True)
@@ -106,21 +111,18 @@ def _processor(config: TinyConfig, tokenizer: Any) -> Any:
     import transformers as tf
 
     template = files("trl").joinpath("chat_templates", f"{config.family}.jinja").read_text("utf-8")
+    pixels = {"image_mean": PIXEL_MEAN, "image_std": PIXEL_STD}
     if config.family == "qwen2_5_vl":
-        image = tf.Qwen2VLImageProcessor(min_pixels=28 * 28, max_pixels=448 * 448)
-        video = tf.Qwen2VLVideoProcessor(min_pixels=28 * 28, max_pixels=448 * 448)
+        image = tf.Qwen2VLImageProcessor(min_pixels=28 * 28, max_pixels=448 * 448, **pixels)
+        video = tf.Qwen2VLVideoProcessor(min_pixels=28 * 28, max_pixels=448 * 448, **pixels)
         return tf.Qwen2_5_VLProcessor(
             image_processor=image, tokenizer=tokenizer, video_processor=video, chat_template=template
         )
-    half = [0.5, 0.5, 0.5]  # one mean and std for images and videos: vLLM uses the image's for both
     image = tf.Qwen2VLImageProcessor(
-        patch_size=16, min_pixels=32 * 32, max_pixels=448 * 448, image_mean=half, image_std=half
+        patch_size=16, min_pixels=32 * 32, max_pixels=448 * 448, **pixels
     )
-    video = tf.Qwen3VLVideoProcessor(
-        size={"shortest_edge": 32 * 32, "longest_edge": 448 * 448 * 64},
-        image_mean=half,
-        image_std=half,
-    )
+    budget = {"shortest_edge": 32 * 32, "longest_edge": 448 * 448 * 64}
+    video = tf.Qwen3VLVideoProcessor(size=budget, **pixels)
     return tf.Qwen3VLProcessor(
         image_processor=image, tokenizer=tokenizer, video_processor=video, chat_template=template
     )
@@ -197,7 +199,7 @@ def build(folder: Path, config: TinyConfig, texts: Iterable[str]) -> Path:
     from reproductions.shared.models import torchvision_cure
 
     corpus = sorted(set(texts))
-    payload = json.dumps({"config": asdict(config), "texts": corpus, "code": 1}, sort_keys=True)
+    payload = json.dumps({"config": asdict(config), "texts": corpus, "code": 2}, sort_keys=True)
     key = hashlib.sha256(payload.encode()).hexdigest()[:16]
     target = folder / f"{config.family}-{key}"
     if target.exists():

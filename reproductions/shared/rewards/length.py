@@ -33,3 +33,16 @@ def length_window(
     if sum(right) < min_correct:
         return [0.0] * len(right)
     return [bonus if ok and low <= n <= high else 0.0 for ok, n in zip(right, lengths, strict=True)]
+
+
+def soft_overlong(length: int, longest: int, buffer: int) -> float:
+    """DAPO's penalty in [-1, 0]: 0 up to `longest - buffer`, then linear, -1 from `longest`."""
+    over = length - (longest - buffer)
+    if over <= 0:
+        return 0.0
+    return -1.0 if buffer <= 0 else max(-1.0, -over / buffer)
+
+
+def longer_is_better(length: int, full: int, low: float = 0.0, high: float = 1.0) -> float:
+    """From `low` for length 0 linearly to `high` at `full` characters or tokens and above."""
+    return low + (high - low) * min(length / full, 1.0)

@@ -3,9 +3,31 @@
 from __future__ import annotations
 
 import math
+import re
+import struct
 from collections.abc import Sequence
 
-MRA_THRESHOLDS = tuple(0.5 + 0.05 * i for i in range(10))
+# Possessive and anchored at the start of a run of digits, so that 100 kB of digits stay linear.
+RUN = r"(?<!\d)\d++"
+DECIMAL = r"(?:(?<!\d)\d++(?:\.\d++)?+|\.\d++)"
+
+UNITS = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
+    "fifteen sixteen seventeen eighteen nineteen"
+).split()
+TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+WORDS = {w: i for i, w in enumerate(UNITS)} | {w: 10 * i for i, w in enumerate(TENS, 2)}
+"""Number words and their values, zero .. ninety."""
+
+
+def mra_thresholds(start: float = 0.5, end: float = 0.95, interval: float = 0.05) -> list[float]:
+    """Confidence thresholds start, .., end, evenly spaced (10 by default)."""
+    n = int((end - start) / interval + 2)
+    step = (end - start) / (n - 1) if n > 1 else 0.0
+    return [start + i * step for i in range(n - 1)] + [end]
+
+
+MRA_THRESHOLDS = tuple(mra_thresholds())
 
 
 def to_float(text: str) -> float | None:
@@ -20,6 +42,48 @@ def finite(text: str) -> float | None:
     """As `to_float`, but None for "nan" and "inf", with which a model could buy reward."""
     value = to_float(text)
     return value if value is not None and math.isfinite(value) else None
+
+
+def first_token_number(text: str) -> float | None:
+    """The number before the first blank, without final points (VSI-Bench): "5 chairs" -> 5."""
+    try:
+        return float(text.split(" ")[0].rstrip(".").strip())
+    except ValueError:
+        return None
+
+
+def number_word(text: str, table: Sequence[str]) -> str | None:
+    """The first word of `table` that stands as a whole word in the text."""
+    return next((w for w in table if re.search(rf"\b{w}\b", text)), None)
+
+
+def composed_number(text: str) -> float | None:
+    """The first number in digits, else in words ("twenty-one" -> 21); None if there is none."""
+    text = text.lower().replace(",", "")
+    found = re.search(rf"-?{RUN}(?:\.\d++)?+", text)
+    if found:
+        return float(found.group())
+    total: int | None = None
+    for word in re.findall(r"[a-z]+", text):
+        if word not in WORDS:
+            if total is not None:
+                break
+        elif total is None:
+            total = WORDS[word]
+        elif word in UNITS[1:10] and total >= 20 and total % 10 == 0:
+            return float(total + WORDS[word])
+        else:
+            break
+    return None if total is None else float(total)
+
+
+def last_number(text: str) -> float | None:
+    """Number words replaced by digits, then the last number ("twenty-one" -> -1: "20-1")."""
+    text = text.lower()
+    for word in sorted(WORDS, key=len, reverse=True):
+        text = re.sub(rf"\b{word}\b", str(WORDS[word]), text)
+    found = re.findall(rf"-?{DECIMAL}", text)
+    return float(found[-1]) if found else None
 
 
 def decimal_style(text: str) -> bool:
@@ -45,6 +109,21 @@ def relative_score(pred: float, gold: float, eps: float = 1e-9) -> float:
     return 1.0 - min(1.0, error) if error == error else 0.0
 
 
+def within(pred: float, gold: float, tolerance: float = 0.01) -> bool:
+    """Whether the error is at most `tolerance` of |gold|."""
+    return abs(pred - gold) <= tolerance * abs(gold)
+
+
+def count_score(pred: float, gold: float) -> float:
+    """1 - min(1, |p - g| / g), divided by the signed gold; for gold 0 only equality counts.
+
+    In [0, 1] for a non-negative gold; a negative gold gives more than 1 (AV-Reasoner).
+    """
+    if gold == 0:
+        return float(pred == 0)
+    return 1 - min(1, abs(pred - gold) / gold)
+
+
 def mra(
     pred: float,
     gold: float,
@@ -59,7 +138,7 @@ def mra(
     Args:
         pred: The predicted number.
         gold: The true number.
-        strict: `<` in place of `<=` (Video-R1's evaluation).
+        strict: `<` in place of `<=`.
         signed: Divide by the signed gold (VSI-Bench), so that a negative gold with any larger
             error still passes; False divides by |gold|.
         eps: Added to the denominator.
@@ -69,8 +148,27 @@ def mra(
         The share; 0.0 where the division is undefined (gold 0 without eps, "nan").
     """
     scale = (gold if signed else abs(gold)) + eps
-    if scale == 0 or math.isnan(pred) or math.isnan(scale):
+    if scale == 0 or math.isnan(pred) or math.isnan(scale) or math.isinf(scale):
         return 0.0
     error = abs(pred - gold) / scale
     hits = sum((error < 1 - t) if strict else (error <= 1 - t) for t in thresholds)
-    return hits / len(thresholds)
+    return hits / len(thresholds) if thresholds else 0.0
+
+
+def float32(value: float) -> float:
+    """The nearest float32, as a float."""
+    try:
+        return float(struct.unpack("f", struct.pack("f", value))[0])
+    except OverflowError:
+        return math.copysign(math.inf, value)
+
+
+def mra_float32(pred: float, gold: float) -> float:
+    """MRA as Video-R1's evaluation computes it: float32, strict `<`, divided by |gold| + 1e-8.
+
+    Differs from VSI-Bench's on the boundaries: .95 against 1 gives .9, 8.5 against 10 gives .7.
+    """
+    p, g = float32(pred), float32(gold)
+    error = float32(float32(abs(float32(p - g))) / float32(abs(g) + float32(1e-8)))
+    hits = sum(error < float32(1 - float32(0.5 + 0.05 * i)) for i in range(10))
+    return hits / 10

@@ -1,21 +1,265 @@
-"""Rewards with TRL's signature. The rule by which an answer counts as right is a parameter."""
+"""Rewards with TRL's signature. The rule by which an answer counts as right is a parameter.
+
+`accuracy(rule="video_r1")` and `accuracy(rule="time_r1")` are two values of one function. Rules
+are named after the project whose published code scores that way (repository and commit in
+`official`). `safe=True`, our default, closes what a model could exploit or a run could die of:
+
+- an empty answer is never right (in several projects "" == "" is);
+- "nan" and "inf" are no numbers;
+- no call of math_verify, whose result depends on its version and on signals;
+- every sample is scored by its own problem type, and the score is finite.
+
+`safe=False` is the published behaviour.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+import string
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from reproductions.shared.method import RewardFunction
-from reproductions.shared.rewards.intervals import parse_to, tiou
-from reproductions.shared.rewards.numbers import finite, relative_score, same_number, to_float
-from reproductions.shared.rewards.tags import extract_tag, find_tag, is_sequence, text_of
+from reproductions.shared.rewards import choice, length, maths, numbers
+from reproductions.shared.rewards.intervals import boundary_iou, parse_to, tiou
+from reproductions.shared.rewards.tags import (
+    count_tags,
+    extract_tag,
+    find_tag,
+    is_sequence,
+    text_of,
+    unclosed_tag,
+)
 from reproductions.shared.rewards.text import rouge_mean, word_accuracy
 
 Rule = Callable[[str, str, str, bool], float]
-"""(completion, gold, problem_type, safe) -> score."""
+"""(completion, gold, problem_type, safe) -> score. The gold comes with or without answer tags."""
+
+BLANKS = "".join(c for c in map(chr, range(sys.maxunicode + 1)) if c.isspace())
 
 
-def _column(columns: dict[str, Any], name: str, n: int, default: str) -> list[Any]:
+def gold_of(gold: str) -> str:
+    """The gold without answer tags, stripped."""
+    return extract_tag(gold, default=gold.strip())
+
+
+def _math(completion: str, gold: str, safe: bool) -> bool:
+    return not safe and maths.math_verify(completion, gold)
+
+
+def video_r1(completion: str, gold: str, problem_type: str, safe: bool) -> float:
+    """Video-R1 by problem type: exact letter, rounded number, 1 - WER, ROUGE, relative error.
+
+    Official oddities: untagged golds and missing answers are both "" and so equal, and the answer
+    "nan" earns the full regression reward. Safe adds "temporal grounding", scored by tIoU.
+    """
+    pred, want = extract_tag(completion), gold_of(gold) if safe else extract_tag(gold)
+    if problem_type == "multiple choice":
+        return float(pred == want)
+    if problem_type == "numerical":
+        if safe and numbers.finite(pred) is None:
+            return 0.0
+        return float(numbers.same_number(pred, want))
+    if problem_type == "OCR":
+        return word_accuracy(pred, want)
+    if problem_type == "free-form":
+        return rouge_mean(pred, want)
+    if problem_type == "regression":
+        p, g = numbers.to_float(pred), numbers.to_float(want)
+        if p is None or g is None:
+            return 0.0
+        if not math.isfinite(p - g):
+            # max(0.0, nan) is 0.0, so that officially "nan" is a perfect answer.
+            return float(not safe and math.isnan(abs(p - g) / (abs(g) + 1e-9)))
+        return numbers.relative_score(p, g)
+    if safe and problem_type == "temporal grounding":
+        a, b = parse_to(pred), parse_to(want)
+        return tiou(a, b) if a and b else 0.0
+    return 0.0
+
+
+def viarl(completion: str, gold: str, problem_type: str, safe: bool) -> float:
+    """ViaRL: equal after removing points (the official reward is twice this)."""
+    pred = extract_tag(completion).replace(".", "").strip()
+    return float(pred == (gold_of(gold) if safe else extract_tag(gold)).replace(".", "").strip())
+
+
+def tw_grpo(completion: str, gold: str, problem_type: str, safe: bool) -> float:
+    """TW-GRPO: the share of a multi-answer gold that was named, 0 with any wrong letter."""
+    if _math(completion, gold, safe):
+        return 1.0
+    pred = extract_tag(completion, default=completion.strip())
+    return choice.subset_score(choice.letter_set(pred), choice.letter_set(gold_of(gold)))
+
+
+def seed_bench_r1(completion: str, gold: str, problem_type: str, safe: bool) -> float:
+    """SEED-Bench-R1: first character of the answer equals the gold's ("Because" is B)."""
+    pred = extract_tag(completion)
+    return float(_math(completion, gold, safe) or bool(pred) and pred[0] == gold_of(gold)[:1])
+
+
+def tinyllava_video_r1(completion: str, gold: str, problem_type: str, safe: bool) -> float:
+    """TinyLLaVA-Video-R1: equal, or the answer's first character is the gold; one-line answers."""
+    if _math(completion, gold, safe):
+        return 1.0
+    pred = extract_tag(completion, dotall=False, default=completion.strip())
+    want = extract_tag(gold, dotall=False, default=gold.strip())
+    return float(pred == want or bool(pred) and pred[0] == want)
+
+
+def video_rts_student(text: str) -> str:
+    """The answer as Video-RTS reads it: the tag, "final answer: X", "correct answer: X", letter."""
+    found = find_tag(text)
+    if found is not None:
+        return found
+    lower = text.lower()
+    for phrase in ("final answer", "correct answer"):
+        start = lower.find(phrase)
+        colon = text.find(":", start) if start >= 0 else -1
+        rest = text[colon + 1 :].lstrip() if colon >= 0 else ""
+        if rest and rest[0] in string.ascii_letters:
+            return rest[0].upper()
+    return choice.leading_letter(text)
+
+
+def video_rts(completion: str, gold: str, problem_type: str, safe: bool) -> float:
+    """Video-RTS: the leading letter in any case, also without any tag ("b", "B. red", "Bob")."""
+    pred, want = choice.leading_letter(video_rts_student(completion)), gold_of(gold)
+    return float(_math(completion, gold, safe) or pred == choice.leading_letter(want))
+
+
+def _capital_after_prefixes(text: str) -> str:
+    return choice.first_capital(text, "G", choice.JOINED_PREFIXES)
+
+
+def videochat_r1(completion: str, gold: str, problem_type: str, safe: bool) -> float:
+    """VideoChat-R1, VAU-R1 and Time-R1's questions: the first capital A..G in the answer."""
+    pred = _capital_after_prefixes(extract_tag(completion))
+    return float(pred == _capital_after_prefixes(gold_of(gold)) and not (safe and not pred))
+
+
+def next_event(completion: str, gold: str, problem_type: str, safe: bool) -> float:
+    """Next-Event Prediction: the first capital A..D in the answer, case ignored in the gold."""
+    pred = choice.first_capital(extract_tag(completion))
+    return float(pred.lower() == gold_of(gold).lower() and not (safe and not pred))
+
+
+def ego_r1(completion: str, gold: str, problem_type: str, safe: bool) -> float:
+    """Ego-R1: the first capital A..D in the last answer tag, which must be on one line."""
+    pred = choice.first_capital(extract_tag(completion, which="last", dotall=False))
+    return float(bool(pred) and pred == gold_of(gold))
+
+
+def long_rl(completion: str, gold: str, problem_type: str, safe: bool) -> float:
+    """Long-RL: mathematical equality after deleting all blanks of the completion."""
+    text = "".join(completion.split())
+    return float(maths.grade_answer(extract_tag(text, default=text), gold_of(gold)))
+
+
+def temporal_r1(completion: str, gold: str, problem_type: str, safe: bool) -> float:
+    """Temporal-R1: mathematical equality of the answer, which must be on one line."""
+    pred = extract_tag(completion, dotall=False, default=completion.strip())
+    return float(maths.grade_answer(pred, gold_of(gold)))
+
+
+def av_reasoner(completion: str, gold: str, problem_type: str, safe: bool) -> float:
+    """AV-Reasoner's multiple choice: exact text (the official reward is ten times this)."""
+    return float(extract_tag(completion) == gold_of(gold))
+
+
+def innermost(text: str) -> str:
+    """The first closed answer; of nested tags the inner one."""
+    return extract_tag(text).rsplit("<answer>", 1)[-1].strip()
+
+
+def veripo(completion: str, gold: str, problem_type: str, safe: bool) -> float:
+    """VerIPO's evaluation: the answer holds the gold letter and no other letter a..j."""
+    return float(choice.only_letter(innermost(completion), gold_of(gold)))
+
+
+_BRIDGE_FORMS = ("*.|{*}",)
+
+
+def vidbridge_answer(text: str) -> str:
+    r"""VidBridge-R1's letter: "A." or "{A}" for A, B, .. G, then "a. ", else the text itself."""
+    return (
+        choice.ladder(text, "ABCDEFG", _BRIDGE_FORMS)
+        or choice.ladder(text, "abcdefg", ("*. ",)).upper()
+        or text
+    )
+
+
+def vidbridge_r1(completion: str, gold: str, problem_type: str, safe: bool) -> float:
+    """VidBridge-R1's multiple choice times its format: the first option in A..G that is marked."""
+    if not FORMATS["vidbridge_r1"](completion):
+        return 0.0
+    pred = vidbridge_answer(unclosed_tag(completion) or "")
+    return float(_math(completion, gold, safe) or pred == vidbridge_answer(gold_of(gold)))
+
+
+def lmms_eval_videomme(completion: str, gold: str, problem_type: str, safe: bool) -> float:
+    """lmms-eval since August 2026 (Video-MME, LVBench, MLVU): letter by place, then by marks."""
+    pred = choice.position_letter(extract_tag(completion, default=completion))
+    return float(bool(pred) and pred == gold_of(gold))
+
+
+def lmms_eval_2025(completion: str, gold: str, problem_type: str, safe: bool) -> float:
+    """lmms-eval and VLMEvalKit as most 2025 papers used them: the first capital A..D anywhere."""
+    text = extract_tag(completion, default=completion)
+    pred = choice.first_capital(text, "D", choice.JOINED_PREFIXES)
+    return float(bool(pred) and pred == gold_of(gold))
+
+
+def vsi_bench(completion: str, gold: str, problem_type: str, safe: bool) -> float:
+    """VSI-Bench: text before the first blank equals the letter; MRA of numbers."""
+    text, want = extract_tag(completion, default=completion), gold_of(gold)
+    if problem_type in ("numerical", "regression"):
+        pred, number = numbers.first_token_number(text), numbers.to_float(want)
+        if pred is None or number is None or safe and not math.isfinite(pred):
+            return 0.0
+        return min(1.0, max(0.0, numbers.mra(pred, number)))
+    return float(text.split(" ")[0].rstrip(".").strip().lower() == want.lower())
+
+
+ACCURACY: dict[str, Rule] = {
+    rule.__name__: rule
+    for rule in (
+        video_r1,
+        viarl,
+        tw_grpo,
+        seed_bench_r1,
+        tinyllava_video_r1,
+        video_rts,
+        videochat_r1,
+        next_event,
+        ego_r1,
+        long_rl,
+        temporal_r1,
+        av_reasoner,
+        veripo,
+        vidbridge_r1,
+        lmms_eval_videomme,
+        lmms_eval_2025,
+        vsi_bench,
+    )
+}
+ACCURACY["time_r1"] = videochat_r1
+"""Rule name -> scoring function; the names of `accuracy(rule=...)`."""
+
+
+def score(rule: str, completion: str, gold: str, problem_type: str, *, safe: bool = True) -> float:
+    """One completion under one rule of `ACCURACY`: the value that `accuracy(rule)` gives it."""
+    value = ACCURACY[rule](completion, gold, problem_type, safe)
+    if not safe:
+        return value
+    if not math.isfinite(value) or not completion.strip() or find_tag(completion) == "":
+        return 0.0
+    return min(1.0, max(0.0, value))
+
+
+def column(columns: Mapping[str, Any], name: str, n: int, default: Any) -> list[Any]:
+    """The column as a list of `n`: missing becomes `default`, a single value is repeated."""
     value = columns.get(name)
     if value is None:
         return [default] * n
@@ -24,42 +268,16 @@ def _column(columns: dict[str, Any], name: str, n: int, default: str) -> list[An
     return list(value)
 
 
-def video_r1(completion: str, gold: str, problem_type: str, safe: bool) -> float:
-    """Accuracy of Video-R1 by problem type (`grpo.py` @59d65c3, `accuracy_reward`).
-
-    Safe: the gold may come without tags, a missing answer scores 0 (officially "" == "" is
-    right), "nan" and "inf" score 0 (officially "nan" earns the full regression reward), and
-    "temporal grounding" is scored by tIoU (officially an unknown type, 0).
-    """
-    pred, want = extract_tag(completion), extract_tag(gold)
-    if safe:
-        want = gold.strip() if find_tag(gold) is None else want
-        if not pred:
-            return 0.0
-    if problem_type == "multiple choice":
-        return float(pred == want)
-    if problem_type == "numerical":
-        if safe and finite(pred) is None:
-            return 0.0
-        return float(same_number(pred, want))
-    if problem_type == "OCR":
-        return word_accuracy(pred, want)
-    if problem_type == "free-form":
-        return rouge_mean(pred, want)
-    if problem_type == "regression":
-        p, g = (finite(pred), finite(want)) if safe else (to_float(pred), to_float(want))
-        if p is None or g is None:
-            return 0.0
-        if not safe and p != p:
-            return 1.0  # max(0.0, nan) is 0.0: the official reward of the answer "nan"
-        return relative_score(p, g)
-    if safe and problem_type == "temporal grounding":
-        a, b = parse_to(pred), parse_to(want)
-        return tiou(a, b) if a and b else 0.0
-    return 0.0
+def named(reward: Callable[..., list[float]], name: str, rule: str) -> RewardFunction:
+    """The reward under the name by which TRL logs it."""
+    reward.__name__ = name
+    reward.__qualname__ = f"{name}[{rule}]"
+    return reward
 
 
-ACCURACY: dict[str, Rule] = {"video_r1": video_r1}
+def _known(rule: str, rules: Mapping[str, Any], what: str) -> None:
+    if rule not in rules:
+        raise KeyError(f"unknown {what} rule {rule!r}; use one of: {', '.join(sorted(rules))}")
 
 
 def accuracy(
@@ -79,35 +297,54 @@ def accuracy(
     Raises:
         KeyError: For an unknown rule.
     """
-    if rule not in ACCURACY:
-        raise KeyError(f"unknown accuracy rule {rule!r}; use one of: {', '.join(sorted(ACCURACY))}")
-    score = ACCURACY[rule]
+    _known(rule, ACCURACY, "accuracy")
 
     def reward(prompts: list[Any], completions: list[Any], **columns: Any) -> list[float]:
         n = len(completions)
-        golds = _column(columns, "solution", n, "")
-        kinds = _column(columns, "problem_type", n, "multiple choice")
+        golds = column(columns, "solution", n, "")
+        kinds = column(columns, "problem_type", n, "multiple choice")
+        if not safe:
+            kinds = kinds[:1] * n  # the published code reads the type of the first sample only
         return [
-            score(text_of(c), str(g), str(k), safe)
+            score(rule, text_of(c), str(g), str(k), safe=safe)
             for c, g, k in zip(completions, golds, kinds, strict=True)
         ]
 
-    reward.__name__ = name
-    reward.__qualname__ = f"{name}[{rule}]"
-    return reward
+    return named(reward, name, rule)
+
+
+def _tinyllava_format(text: str) -> float:
+    if not is_sequence(text) or any(n != 1 for n in count_tags(text, "think", "answer").values()):
+        return 0.0
+    return length.longer_is_better(len(extract_tag(text, "think", strip=False)), 1200, 0.5, 1.0)
+
+
+def _tw_format(text: str) -> float:
+    if text.count("<think>") > 1 or text.count("<answer>") > 1:
+        return 0.0
+    return float(is_sequence(text.rstrip(BLANKS + "!"), anchor="suffix"))
 
 
 FORMATS: dict[str, Callable[[str], float]] = {
     "video_r1": lambda text: float(is_sequence(text)),
     "time_r1": lambda text: float(is_sequence(text.strip())),
+    "video_rts": lambda text: float(is_sequence(text, anchor="prefix")),
+    "tw_grpo": _tw_format,
+    "tinyllava_video_r1": _tinyllava_format,
+    "vidbridge_r1": lambda text: float(is_sequence(text, anchor="prefix")),
+    "viarl": lambda text: float(
+        is_sequence(text, ("think", "index", "answer"), gaps=(r"\s*", ""))
+    ),
 }
+"""Format rules: "video_r1" rejects any blank before or after, "time_r1" strips first, "video_rts"
+lets text follow, "tw_grpo" lets it precede, "tinyllava_video_r1" pays for longer thoughts."""
 
 
 def format_reward(rule: str = "video_r1", *, name: str = "format") -> RewardFunction:
     """The format reward under a named rule: does the completion keep to think and answer tags?
 
     Args:
-        rule: A key of `FORMATS`; "video_r1" rejects any blank before or after.
+        rule: A key of `FORMATS`.
         name: `__name__` of the reward, under which its scores are logged.
 
     Returns:
@@ -116,13 +353,49 @@ def format_reward(rule: str = "video_r1", *, name: str = "format") -> RewardFunc
     Raises:
         KeyError: For an unknown rule.
     """
-    if rule not in FORMATS:
-        raise KeyError(f"unknown format rule {rule!r}; use one of: {', '.join(sorted(FORMATS))}")
-    score = FORMATS[rule]
+    _known(rule, FORMATS, "format")
+    check = FORMATS[rule]
 
     def reward(prompts: list[Any], completions: list[Any], **columns: Any) -> list[float]:
-        return [score(text_of(c)) for c in completions]
+        return [check(text_of(c)) for c in completions]
 
-    reward.__name__ = name
-    reward.__qualname__ = f"{name}[{rule}]"
-    return reward
+    return named(reward, name, rule)
+
+
+def _span(gold: Any) -> tuple[float, float] | None:
+    if isinstance(gold, str):
+        return parse_to(gold_of(gold))
+    try:
+        return float(gold[0]), float(gold[1])
+    except (TypeError, ValueError, IndexError):
+        return None
+
+
+def temporal_iou(*, boundary: bool = False, name: str = "temporal_iou") -> RewardFunction:
+    """Time-R1's grounding reward: tIoU of the last "x to y" in the last answer tag, in [0, 1].
+
+    Args:
+        boundary: Multiply by (1 - |ds|/D)(1 - |de|/D); needs the column `durations` [s].
+        name: `__name__` of the reward.
+
+    Returns:
+        `(prompts, completions, **columns) -> list[float]`; the column `solution` holds
+        "12.3 to 15.0" or (start, end) in seconds.
+    """
+
+    def reward(prompts: list[Any], completions: list[Any], **columns: Any) -> list[float]:
+        n = len(completions)
+        golds, durations = column(columns, "solution", n, ""), column(columns, "durations", n, 0.0)
+        scores = []
+        for completion, gold, duration in zip(completions, golds, durations, strict=True):
+            pred = parse_to(extract_tag(text_of(completion), which="last"))
+            want = _span(gold)
+            if not pred or not want:
+                scores.append(0.0)
+            elif boundary:
+                scores.append(boundary_iou(pred, want, float(duration)))
+            else:
+                scores.append(tiou(pred, want))
+        return scores
+
+    return named(reward, name, "boundary" if boundary else "plain")

@@ -5,10 +5,12 @@ Long predictions are cheap: a bound decides before a quadratic comparison starts
 
 from __future__ import annotations
 
+import math
 import re
 import string
 from collections import Counter
 from collections.abc import Hashable, Sequence
+from difflib import SequenceMatcher
 from functools import lru_cache
 from importlib import import_module
 from typing import Any
@@ -107,7 +109,7 @@ def rouge_mean(pred: str, gold: str) -> float:
 def normalize(text: str) -> str:
     """Lower case, without punctuation and articles, single blanks (SQuAD's rule)."""
     text = "".join(c for c in text.lower() if c not in string.punctuation)
-    return " ".join(w for w in text.split() if w not in ("a", "an", "the"))
+    return " ".join(re.sub(r"\b(a|an|the)\b", " ", text).split())
 
 
 def exact_match(pred: str, gold: str) -> float:
@@ -136,3 +138,103 @@ def anls(pred: str, golds: Sequence[str], threshold: float = 0.5) -> float:
             continue
         best = max(best, 1.0 - edit_distance(p, g) / size)
     return best if best >= threshold else 0.0
+
+
+def bleu(pred: str, gold: str, order: int = 4) -> float:
+    """Sentence BLEU-4 on blank-separated words, in [0, 1].
+
+    Orders without a match count .1 / possible n-grams (smoothing method 1 of Chen and Cherry), and
+    a prediction without any common word scores 0.0.
+    """
+    p, g = pred.split()[:MATCHED_TOKENS], gold.split()
+    if not p:
+        return 0.0
+    log_sum = 0.0
+    for n in range(1, order + 1):
+        common = Counter(zip(*(p[i:] for i in range(n)), strict=False)) & Counter(
+            zip(*(g[i:] for i in range(n)), strict=False)
+        )
+        hits, size = common.total(), max(1, len(p) - n + 1)
+        if n == 1 and not hits:
+            return 0.0
+        log_sum += math.log((hits or 0.1) / size)
+    brevity = 1.0 if len(p) > len(g) else math.exp(1 - len(g) / len(p))
+    return brevity * math.exp(log_sum / order)
+
+
+_ENDS = re.compile(r"\.\s(?=[A-Z])|\n")
+_KEYS = ("could be ", "so ", "is ", "thus ", "therefore ", "final ", "answer ", "result ")
+_COMMAS = re.compile(r"-?\b\d{1,3}(?:,\d{3})++\b")
+_SCIENTIFIC = re.compile(r"-?(?<!\d)\d++(?:\.\d++)?+[eE][+-]?\d++")
+_SIMPLE = re.compile(
+    r"-?(?:(?<!\d)\d++\.\d++|(?<!\d)\.\d++|(?<!\d)\d++\b)(?![eE][+-]?\d)(?![,\d])"
+)
+
+
+def open_form(text: str) -> list[float | str]:
+    """An open answer as MMMU compares it: a number rounded to 2 digits, else lower-case text.
+
+    A single character becomes two candidates with a blank before or after.
+    """
+    text = text.strip()
+    try:
+        return [round(float(text.replace(",", "")), 2)]
+    except (ValueError, OverflowError):
+        text = text.lower()
+        return [f" {text}", f"{text} "] if len(text) == 1 else [text]
+
+
+def open_candidates(response: str) -> list[float | str]:
+    """Answers that MMMU reads from an open response: key phrases and the numbers in them.
+
+    Of each sentence the shortest rest after "is ", "so ", "answer " and the like (in the last also
+    "=") is a key phrase; without any the whole response is. No order, no duplicates.
+    """
+    response = response.strip().strip(".").lower()
+    sentences = _ENDS.split(response)
+    keys: list[str] = []
+    for i, sentence in enumerate(sentences):
+        marks = (*_KEYS, "=") if i == len(sentences) - 1 else _KEYS
+        rests = [sentence.rsplit(m, 1)[1].strip() for m in marks if m in sentence]
+        shortest = min(rests, key=len, default="")
+        if shortest and shortest not in set(":,.!?;'"):
+            keys.append(shortest)
+    keys = keys or [response]
+    texts = list(keys)
+    for key in keys:
+        for pattern in (_COMMAS, _SCIENTIFIC, _SIMPLE):
+            texts.extend(pattern.findall(key))
+    return list(dict.fromkeys(form for t in texts for form in open_form(t)))
+
+
+def open_match(gold: str, candidates: Sequence[float | str]) -> bool:
+    """Whether any candidate holds the gold text, or is the gold number (MMMU's `eval_open`)."""
+    wanted = open_form(gold)
+    for candidate in candidates:
+        if isinstance(candidate, str):
+            if any(isinstance(w, str) and w in candidate for w in wanted):
+                return True
+        elif candidate in wanted:
+            return True
+    return False
+
+
+def differing(a: Sequence[Any], b: Sequence[Any], shortest: int = 1) -> tuple[list[int], list[int]]:
+    """Phrase ids of two token lists: 0 where they agree, k > 0 in the k-th differing phrase (RRPO).
+
+    Matching blocks shorter than `shortest` count as differing.
+    """
+    signs: tuple[list[int], list[int]] = ([0] * len(a), [0] * len(b))
+    blocks = [
+        m
+        for m in SequenceMatcher(None, a, b, autojunk=False).get_matching_blocks()
+        if m.size >= max(1, shortest)
+    ]
+    i = j = phrase = 0
+    for start_a, start_b, size in [*((m.a, m.b, m.size) for m in blocks), (len(a), len(b), 0)]:
+        if start_a > i or start_b > j:
+            phrase += 1
+            signs[0][i:start_a] = [phrase] * (start_a - i)
+            signs[1][j:start_b] = [phrase] * (start_b - j)
+        i, j = start_a + size, start_b + size
+    return signs

@@ -1,7 +1,7 @@
 """Synthetic data sets on disk: H.264 mp4 files, `records.jsonl` and a manifest of content hashes.
 
     folder/
-      records.jsonl           one Video-R1 record a line, with our extra keys `task` and `meta`
+      records.jsonl           one Video-R1 record a line, plus `task`, `meta` and `subtitles`
       videos/<id>.mp4         and <id>.srt where the task has subtitles
       manifest.json           what was asked for, and the sha256 of every file above
 
@@ -67,16 +67,18 @@ def build(
         progress: Called with (samples done, n) after each one.
 
     Returns:
-        The samples; `video` is the path of the mp4 below `folder` as given.
+        The samples; `video` and `meta["subtitles"]` are paths below `folder` as given.
 
     Raises:
         DatasetError: The folder holds something else, or a file changed since it was written.
         ValueError: An argument is out of range.
     """
     folder, knobs = Path(folder), knobs or Knobs()
-    if n < 1 or not tasks or split not in SPLITS:
-        raise ValueError(f"build: n={n}, tasks={tasks!r}, split={split!r}. Needs n >= 1, a task, "
-                         f"and a split of {', '.join(SPLITS)}.")  # fmt: skip
+    if n < 1 or seed < 0 or split not in SPLITS:
+        raise ValueError(f"build: n={n}, seed={seed}, split={split!r}. Needs n >= 1, seed >= 0 and "
+                         f"a split of {', '.join(SPLITS)}.")  # fmt: skip
+    if not tasks or len(set(tasks)) != len(tasks):
+        raise ValueError(f"build: tasks={list(tasks)}. Name at least one task, and each one once.")
     request = {
         "world_version": WORLD_VERSION,
         "tasks": list(tasks),
@@ -122,15 +124,16 @@ def _write(
     (folder / "videos").mkdir()
     lines = []
     for i in range(n):
-        task, index = tasks[i % len(tasks)], i // len(tasks)
-        frames, sample = make(task, world_seed(seed, split), index, knobs)
-        name = f"{split}-{seed}-{task}-{index:06d}"
+        task = tasks[i % len(tasks)]
+        frames, sample = make(task, world_seed(seed, split), i // len(tasks), knobs)
+        name = f"{split}-{seed}-{task}-{i:06d}"
         video = folder / "videos" / f"{name}.mp4"
         write_mp4(video, frames, knobs.fps)
         meta = dict(sample.meta)
         if "subtitle_cues" in meta:
-            meta["subtitles"] = f"./videos/{name}.srt"
-            (folder / meta["subtitles"]).write_text(srt(meta["subtitle_cues"]), encoding="utf-8")
+            subtitles = video.with_suffix(".srt")
+            subtitles.write_text(srt(meta["subtitle_cues"]), encoding="utf-8")
+            meta["subtitles"] = str(subtitles)
         if "tone" in meta:
             add_tone(video, meta["tone"], knobs.seconds)
         sample = replace(sample, id=name, video=str(video), meta=meta)
@@ -156,7 +159,7 @@ def _read(folder: Path, request: Mapping[str, Any]) -> list[Sample]:
     remedy = "Delete the folder to build it anew, or choose another one."
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        there, files = manifest["request"], manifest["files"]
+        there, files = dict(manifest["request"]), dict(manifest["files"])
     except (ValueError, KeyError, TypeError) as error:
         raise DatasetError(f"{folder}/manifest.json: not readable ({error}). {remedy}") from error
     if there != request:

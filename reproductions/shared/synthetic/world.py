@@ -5,9 +5,9 @@ rationale and the ground truth behind it. Same arguments, same pixels: the scene
 `random.Random` on a string (a stream that Python keeps stable), only the noise from numpy.
 
 Conventions: positions and sizes are fractions of the frame side, origin top left; boxes are
-[x0, y0, x1, y1]; frame i is on screen from i / fps to (i + 1) / fps seconds. Questions are short and
-the vocabulary is tiny, so that a model of half a million parameters can learn them in a minute.
-Answers, colours and (with shuffled options) letters are balanced over consecutive indices.
+[x0, y0, x1, y1]; frame i is on screen from i / fps to (i + 1) / fps seconds. Questions are short,
+the vocabulary is tiny: a model of half a million parameters can learn them in a minute. Answers,
+colours and (with shuffled options) letters are balanced over consecutive indices.
 """
 
 from __future__ import annotations
@@ -436,12 +436,12 @@ class _Draw:
             ends = {1: (first, last), -1: (last, first), 0: (still, still)}[sign]
             path.append(np.linspace(*ends, t))
         (colour,) = self.colours(1)
-        thing = self.thing(colour, *path)
-        name, moving = self.name(thing), [s != 0 for s in _DIRECTIONS[way]]
-        seen = [
-            f"{self.at(i)} {name} {_place(thing.x[i], thing.y[i], *moving, middle=i == t // 2)}"
-            for i in (0, t // 2, t - 1)
-        ]
+        thing = self.thing(colour, path[0], path[1])
+        name = self.name(thing)
+        wide, high = (sign != 0 for sign in _DIRECTIONS[way])
+        places = {i: _place(thing.x[i], thing.y[i], wide, high) for i in (0, t - 1)}
+        places = {0: places[0], t // 2: "middle", t - 1: places[t - 1]}
+        seen = [f"{self.at(i)} {name} {place}" for i, place in places.items()]
         return _Scene(
             [thing, *self.distract([colour])],
             f"Which way does {name} move?",
@@ -504,14 +504,15 @@ class _Draw:
         top = self.knobs.max_count
         n = 1 + self.balanced("answer", top)
         cells = int(np.ceil(np.sqrt(top)))
-        side = min(self.knobs.object_scale, 0.8 / cells)
+        side = min(self.knobs.object_scale, 0.7 / cells)
         places = self.rng.sample(range(cells * cells), min(cells**2, n + self.knobs.distractors))
         (colour,) = self.colours(1)
         others = [c for c in self.palette if c != colour] or ["grey"]
         things = []
         for i, place in enumerate(places):
             room = 1 / cells - side
-            x, y = ((c + self.rng.random() * 0.9) * room + c * side for c in divmod(place, cells))
+            # A shift of at most 0.6 of the room keeps a gap between neighbours.
+            x, y = ((c + self.rng.random() * 0.6) * room + c * side for c in divmod(place, cells))
             c = colour if i < n else self.rng.choice(others)
             things.append(self.thing(c, x + side / 2, y + side / 2, side))
             things[-1].distractor = i >= n
@@ -526,16 +527,14 @@ class _Draw:
         )
 
     def speed(self) -> _Scene:
-        """An object moves sideways, bouncing at the walls; how fast, in percent of the width a
-        second?
-        """
+        """An object moves sideways; how fast, in percent of the width a second?"""
         t, fps, side = self.knobs.num_frames, self.knobs.fps, self.knobs.object_scale
         room = int(100 * (1 - side))
         unit = max(1, int(0.95 * room * fps / (t - 1) / 4))
         speeds = [unit * k for k in range(1, 5)]
         v = speeds[self.balanced("answer", 4)]
         start = self.rng.randint(0, max(0, room - int(np.ceil(v * (t - 1) / fps))))
-        # A triangle wave between the walls; whole percents, so the rationale's numbers are exact.
+        # A triangle wave: long clips bounce at the walls. Whole percents keep the rationale exact.
         ramp = (start + v * np.arange(t) / fps) % (2 * room)
         left = np.where(ramp > room, 2 * room - ramp, ramp)
         if self.rng.random() < 0.5:
@@ -554,6 +553,8 @@ class _Draw:
             str(v),
             tuple(str(s) for s in speeds),
             f"{seen}; {path}",
+            # The set of places, in any order, still shows how far apart neighbouring frames are.
+            order_dependent=False,
         )
 
     def temporal_grounding(self) -> _Scene:
@@ -632,8 +633,8 @@ class _Draw:
         colours = self.colours(2)
         shape = SHAPES[self.rng.randrange(self.knobs.num_shapes)]
         free = 1 - 2 * side
-        along = (side / 2 + 0.3 * free * self.rng.random(),)
-        along = (*along, 1 - side / 2 - 0.3 * free * self.rng.random())
+        margins = [side / 2 + 0.3 * free * self.rng.random() for _ in range(2)]
+        along = (margins[0], 1 - margins[1])
         across = self.rng.uniform(side / 2 + 0.05, 1 - side / 2 - 0.05)
         dx, dy = _RELATIONS[where]
         places = along if dx + dy < 0 else along[::-1]
@@ -736,12 +737,14 @@ class _Draw:
         )
 
 
-def _place(x: float, y: float, wide: bool, high: bool, middle: bool = False) -> str:
+def _place(x: float, y: float, wide: bool, high: bool) -> str:
     """Words for a place, along the axes asked for: "up left", "right"."""
-    if middle:
-        return "middle"
-    words = [("up" if y < 0.5 else "down") if high else "", ("left" if x < 0.5 else "right")]
-    return " ".join(w for w in (words[0], words[1] if wide else "") if w)
+    words = []
+    if high:
+        words.append("up" if y < 0.5 else "down")
+    if wide:
+        words.append("left" if x < 0.5 else "right")
+    return " ".join(words)
 
 
 def _coverage(thing: _Thing, frames: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.float32]:

@@ -1,0 +1,1 @@
+"""Video files in, exactly the wanted frames out: decoding, sampling, quarantine, cache."""

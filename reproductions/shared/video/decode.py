@@ -13,6 +13,7 @@ not allow that (no or repeated pts, a seek that misses), the reader falls back t
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import stat
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,15 +23,18 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import av
 import numpy as np
+from av.sidedata.sidedata import Type as SideDataType
+from av.stream import Discard
+from av.video.frame import PictureType, VideoFrame
+from av.video.reformatter import Interpolation
 from numpy.typing import NDArray
 
 from reproductions.shared.video.spec import FrameSpec, FrameSpecError, VideoInfo, _grid
 
 if TYPE_CHECKING:
-    import av
     from av.container import InputContainer
-    from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
 FORMATS = "mov,mp4,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,gif,h264,hevc,ivf,mpegvideo,m4v,rm,dv"
@@ -214,7 +218,7 @@ class _Index:
     pts: tuple[int, ...]
     packets: tuple[_Packet, ...]
     position: dict[int, int]
-    orientation: tuple[int, bool]
+    orientation: tuple[bool, bool, bool]
 
     def key_before(self, pts: int) -> int:
         """Position of the packet where decoding must begin to get the frame with this pts.
@@ -232,8 +236,6 @@ class _Index:
 @contextmanager
 def _open(path: str | Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     """Open a local video file; turns FFmpeg's errors, also those of the body, into VideoError."""
-    import av
-
     try:
         status = Path(path).stat()
     except (OSError, ValueError) as error:
@@ -268,8 +270,10 @@ def _open(path: str | Path) -> Iterator[tuple[InputContainer, VideoStream]]:
             None,
         )
         if stream is None:
-            held = ", ".join(sorted({s.type for s in container.streams})) or "no streams"
-            raise VideoError("no_video", f"{path}: has no video stream, only {held}.")
+            held = ", ".join(sorted({s.type for s in container.streams}))
+            if not held:
+                raise VideoError("truncated", f"{path}: its index is cut off. Fetch it again.")
+            raise VideoError("no_video", f"{path}: has no video stream, only {held}. Leave it out.")
         try:
             yield container, stream
         except av.error.FFmpegError as error:
@@ -294,7 +298,7 @@ def _read_index(path: str | Path, container: InputContainer, stream: VideoStream
     packets: list[_Packet] = []
     for other in container.streams:
         if other.index != stream.index:
-            other.discard = "all"  # type: ignore[assignment]
+            other.discard = Discard.all
     damaged = False
     last_duration = 0
     for packet in container.demux(stream):
@@ -316,7 +320,9 @@ def _read_index(path: str | Path, container: InputContainer, stream: VideoStream
     position = {p.pts: i for i, p in enumerate(packets) if p.pts is not None}
     first_key = next((i for i, p in enumerate(packets) if p.key), 0)
     key_pts = packets[first_key].pts
-    if len(position) < len(packets) or key_pts is None:
+    # AVI stores no pts; FFmpeg's guess is wrong where B-frames change the order.
+    guessed = container.format.name == "avi" and stream.codec_context.has_b_frames
+    if len(position) < len(packets) or key_pts is None or guessed:
         pts: tuple[int, ...] = ()
     else:
         # Pictures before the first key frame have nothing to refer to: no decoder shows them.
@@ -327,14 +333,16 @@ def _read_index(path: str | Path, container: InputContainer, stream: VideoStream
                 if p.pts is not None and not p.discard and i >= first_key and p.pts >= key_pts
             )
         )
-    index = _Index(VideoInfo(0, 1.0, 0.0, 0, 0), pts, tuple(packets), position, (0, False))
+    index = _Index(
+        VideoInfo(0, 1.0, 0.0, 0, 0), pts, tuple(packets), position, (False, False, False)
+    )
     if pts:
         first = next((f for _, f in _decode(path, container, stream, index, [0])), None)
-        frame_pts: Sequence[int | None] = pts
+        count = len(pts)
     else:
-        counted = list(_count(path, stream))
-        first = counted[0][1] if counted else None
-        frame_pts = [p for p, _ in counted]
+        first, count = None, 0
+        for frame in _from_start(path, stream):
+            first, count = first or frame, count + 1
     if len(packets) == 1 and stream.codec_context.name in ("gif", "png", "webp"):
         raise VideoError("still_image", f"{path}: is a picture of one frame. Leave it out.")
     if first is None:
@@ -345,12 +353,14 @@ def _read_index(path: str | Path, container: InputContainer, stream: VideoStream
         for s in container.streams
         if s.type in ("video", "audio") and s.start_time is not None and s.time_base
     ]
-    times, fps, variable = _times(stream, frame_pts, base, min(starts, default=Fraction(0)))
+    rate = float(stream.average_rate or stream.guessed_rate or 25)
+    start = min(starts, default=Fraction(0))
+    times, fps, variable = _times([float(p * base - start) for p in pts], count, rate)
     last = float(last_duration * base) or 1 / fps
-    _check_length(path, stream, base, times[-1] - times[0] + last)
+    _check_length(path, stream, base, float(start), times[0], times[-1] + last)
     orientation = _orientation(first)
     width, height = first.width, first.height
-    if orientation[0] % 2:
+    if orientation[0]:
         width, height = height, width
     keys = max(sum(p.key for p in packets), 1)
     info = VideoInfo(
@@ -369,33 +379,49 @@ def _read_index(path: str | Path, container: InputContainer, stream: VideoStream
 
 
 def _times(
-    stream: VideoStream, pts: Sequence[int | None], base: Fraction, start: Fraction
+    times: Sequence[float], count: int, rate: float
 ) -> tuple[tuple[float, ...], float, bool]:
-    """Frame times in seconds, frames a second, and whether the rate varies."""
-    rate = stream.average_rate or stream.guessed_rate or Fraction(25)
-    known = [p for p in pts if p is not None]
-    if len(known) < len(pts) or known != sorted(set(known)):  # no usable pts: a constant rate
-        return _grid((0.0,), float(rate), len(pts)), float(rate), False
-    times = tuple(float(p * base - start) for p in known)
+    """Frame times in seconds, frames a second, and whether the rate varies.
+
+    Args:
+        times: From the pts, or empty if only the number of frames is known.
+        count: Number of frames.
+        rate: Frames a second by the header.
+    """
+    if not times:
+        return _grid((0.0,), rate, count), rate, False
     if len(times) == 1:
-        return times, float(rate), False
+        return tuple(times), rate, False
     measured = (len(times) - 1) / (times[-1] - times[0])
-    for fps in (float(rate), measured):
+    for fps in (rate, measured):
         grid = _grid(times[:1], fps, len(times))
         worst = max(abs(a - b) for a, b in zip(times, grid, strict=True))
         if worst < 0.5 / fps:
             # Rounding below a microsecond is dropped, so that the grid need not be stored.
-            return (grid if worst < 1e-6 else times), fps, False
-    return times, measured, True
+            return (grid if worst < 1e-6 else tuple(times)), fps, False
+    return tuple(times), measured, True
 
 
-def _check_length(path: str | Path, stream: VideoStream, base: Fraction, seconds: float) -> None:
-    """Refuse a stream that ends long before its header says."""
+def _check_length(
+    path: str | Path, stream: VideoStream, base: Fraction, start: float, first: float, end: float
+) -> None:
+    """Refuse a stream that ends long before its header says.
+
+    Args:
+        path: For the message.
+        stream: The video stream.
+        base: Its time base in seconds.
+        start: Start of the file in seconds of the container.
+        first: Time of the first frame in seconds from the start of the file.
+        end: End of the last frame, likewise.
+    """
+    seconds = end - first
     claimed = float(stream.duration * base) if stream.duration else 0.0
-    if tag := stream.metadata.get("DURATION"):  # Matroska: "00:01:02.500000000"
+    if tag := stream.metadata.get("DURATION"):  # Matroska: "00:01:02.500000000", from time 0
         parts = tag.split(":")
         if len(parts) == 3 and all(p.replace(".", "", 1).isdigit() for p in parts):
             claimed = sum(float(p) * 60**i for i, p in enumerate(reversed(parts)))
+            seconds = end + start
     # A second of slack: edit lists and rounded headers differ by less.
     if claimed - seconds > max(1.0, 0.05 * claimed):
         raise VideoError(
@@ -412,44 +438,59 @@ def _decode(
     index: _Index,
     wanted: Sequence[int],
 ) -> Iterator[tuple[int, VideoFrame]]:
-    """Yield (frame number, frame) of the wanted frames, with as little decoding as is exact."""
-    if not index.pts:
-        left = set(wanted)
-        for i, (_, frame) in enumerate(_count(path, stream)):
-            if i in left and not frame.is_corrupt:
-                yield i, frame
-            if i >= max(left):
-                return
-        return
-    number = {index.pts[i]: i for i in wanted}
-    for first, last, targets in _runs(index, wanted):
-        left = set(targets)
-        for frame in _read_run(container, stream, index, first, last, left):
-            if frame.pts in left and not frame.is_corrupt:
-                left.discard(frame.pts)
+    """Yield (frame number, frame) of the wanted frames, with as little decoding as is exact.
+
+    A frame may come twice; then the second one counts.
+    """
+    left = set(wanted)
+    number = {index.pts[i]: i for i in wanted} if index.pts else {}
+    in_order = bool(index.pts)
+    for first, last, targets in _runs(index, wanted) if in_order else ():
+        start = index.packets[first]
+        # A recovery point that is no whole picture (intra refresh) does not restore exactly.
+        clean = first == 0 or start.discard
+        previous = None
+        for frame in _read_run(container, stream, index, first, last, targets):
+            if frame.pts is None or (previous is not None and frame.pts <= previous):
+                in_order = False
+                break
+            previous = frame.pts
+            clean = clean or (frame.pts == start.pts and frame.pict_type == PictureType.I)
+            if clean and frame.pts in number and not frame.is_corrupt:
+                left.discard(number[frame.pts])
                 yield number[frame.pts], frame
-        if left:  # the seek missed or a reference was skipped: decode from the start
-            with _open(path) as (_, fresh):
-                fresh.thread_count = stream.thread_count
-                for frame in _read_all(fresh, last + 1):
-                    if frame.pts in left and not frame.is_corrupt:
-                        left.discard(frame.pts)
-                        yield number[frame.pts], frame
+        if not in_order or left & {number[pts] for pts in targets}:
+            break
+    if in_order and not left:
+        return
+    # The times cannot be trusted, a seek missed, or there is no clean place to begin: one pass
+    # from the start finds what is left.
+    left = left if in_order else set(wanted)
+    for i, frame in enumerate(_from_start(path, stream)):
+        here = number.get(frame.pts) if in_order and frame.pts is not None else i
+        if here in left and not frame.is_corrupt:
+            left.discard(here)
+            yield here, frame
+        if not left:
+            return
 
 
-def _runs(index: _Index, wanted: Sequence[int]) -> Iterator[tuple[int, int, list[int]]]:
+def _runs(index: _Index, wanted: Sequence[int]) -> Iterator[tuple[int, int, set[int]]]:
     """Group wanted frames into runs of packets: (first, last, pts of the frames)."""
-    first = last = -1
-    targets: list[int] = []
-    for pts in sorted((index.pts[i] for i in wanted), key=lambda p: index.position[p]):
-        key = index.key_before(pts)
+    spans = []
+    for i in wanted:
+        pts = index.pts[i]
+        spans.append((index.key_before(pts), index.position[pts], pts))
+    spans.sort()
+    first, last, targets = -1, -1, set[int]()
+    for key, place, pts in spans:
         if targets and key > last:
             yield first, last, targets
-            targets = []
+            targets = set()
         if not targets:
-            first = key
-        targets.append(pts)
-        last = index.position[pts]
+            first, last = key, place
+        targets.add(pts)
+        last = max(last, place)
     if targets:
         yield first, last, targets
 
@@ -467,7 +508,6 @@ def _read_run(
     if packets is None:
         return
     context = stream.codec_context
-    wanted = set(wanted)
     # HEVC calls pictures unreferenced that higher temporal layers still use: H.264 only.
     can_skip = context.name == "h264"
     for packet in packets:
@@ -489,8 +529,6 @@ def _seek(
     container: InputContainer, stream: VideoStream, index: _Index, first: int
 ) -> Iterator[av.Packet[VideoStream]] | None:
     """Packets from at or before position `first` on; None if no seek gets there."""
-    import av
-
     target = index.packets[first]
     for stamp in (target.pts, target.dts):
         if stamp is None:
@@ -508,36 +546,27 @@ def _seek(
     return None
 
 
-def _read_all(stream: VideoStream, packets: int) -> Iterator[VideoFrame]:
-    """Decode from the start; stops after so many packets."""
-    container: InputContainer = stream.container  # type: ignore[assignment]
-    for packet in itertools.islice(container.demux(stream), packets):
-        yield from packet.decode()
-    yield from stream.codec_context.decode(None)
-
-
-def _count(path: str | Path, stream: VideoStream) -> Iterator[tuple[int | None, VideoFrame]]:
-    """Decode the whole file in order from a fresh start: (pts, frame)."""
+def _from_start(path: str | Path, stream: VideoStream) -> Iterator[VideoFrame]:
+    """Decode the whole stream in order from a fresh start."""
     with _open(path) as (container, fresh):
         fresh.thread_count = stream.thread_count
-        for frame in container.decode(fresh):
-            yield frame.pts, frame
+        yield from container.decode(fresh)
 
 
 def _torchcodec(
     path: str | Path, index: _Index, wanted: Sequence[int], threads: int
 ) -> Iterator[tuple[int, VideoFrame]]:
     """The same frames from torchcodec, as RGB video frames of the stored size."""
-    import av
-
     try:
-        from torchcodec.decoders import VideoDecoder
+        decoders = importlib.import_module("torchcodec.decoders")
     except (ImportError, RuntimeError, OSError) as error:
         raise ImportError(
             f"frames.decoder: torchcodec cannot be loaded ({error}). Install a torchcodec that "
             "fits torch and FFmpeg, or set decoder: pyav."
         ) from error
-    decoder = VideoDecoder(str(path), num_ffmpeg_threads=threads, seek_mode="exact")
+    if any(index.orientation):
+        raise VideoError("spec", f"{path}: is stored turned. Use decoder: pyav.")
+    decoder = decoders.VideoDecoder(str(path), num_ffmpeg_threads=threads, seek_mode="exact")
     if len(decoder) != index.info.frames:
         raise VideoError(
             "corrupt",
@@ -550,36 +579,30 @@ def _torchcodec(
         yield i, av.VideoFrame.from_ndarray(array, format="rgb24")
 
 
-def _orientation(frame: VideoFrame) -> tuple[int, bool]:
-    """Quarter turns counter-clockwise, and whether to mirror left and right before them."""
-    import av.sidedata.sidedata as sidedata
-
-    kind = sidedata.Type.DISPLAYMATRIX
-    matrix = next((bytes(d) for d in frame.side_data.keys() if d.type == kind), None)  # noqa: SIM118
+def _orientation(frame: VideoFrame) -> tuple[bool, bool, bool]:
+    """How to turn the stored picture for display: swap axes, then mirror x, then mirror y."""
+    side_data: Any = frame.side_data  # PyAV's stub calls it a dict; it is a sequence of records
+    matrix = next((bytes(d) for d in side_data if d.type == SideDataType.DISPLAYMATRIX), None)
     if matrix is None:
-        return 0, False
-    a, b, _, c, d = np.frombuffer(matrix, np.int32)[:5].astype(float)
-    mirrored = a * d - b * c < 0
-    if mirrored:
-        a, c = -a, -c
-    turns = round(-np.degrees(np.arctan2(b, a)) / 90) % 4
-    return turns, mirrored
+        return False, False, False
+    # Stored (x, y) is shown at (a x + c y, b x + d y); angles between quarters are rounded.
+    a, b, _, c, d = (int(v) for v in np.frombuffer(matrix, np.int32)[:5])
+    swap = abs(b) > abs(a)
+    return (True, c < 0, b < 0) if swap else (False, a < 0, d < 0)
 
 
 def _to_rgb(
-    frame: VideoFrame, height: int, width: int, orientation: tuple[int, bool]
+    frame: VideoFrame, height: int, width: int, orientation: tuple[bool, bool, bool]
 ) -> NDArray[np.uint8]:
     """One frame as uint8 [height, width, 3], resized before it is converted and turned."""
-    from av.video.reformatter import Interpolation
-
-    turns, mirrored = orientation
-    if turns % 2:
+    swap, mirror_x, mirror_y = orientation
+    if swap:
         height, width = width, height
     # Bit-exact: the same file gives the same pixels on every processor.
     flags = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
-    picture = frame.reformat(
+    picture: NDArray[Any] = frame.reformat(
         width=width, height=height, format="rgb24", interpolation=flags, threads=1
     ).to_ndarray()
-    if mirrored:
-        picture = picture[:, ::-1]
-    return np.rot90(picture, turns)
+    if swap:
+        picture = picture.transpose(1, 0, 2)
+    return picture[:: -1 if mirror_y else 1, :: -1 if mirror_x else 1]

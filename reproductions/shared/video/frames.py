@@ -5,14 +5,17 @@ from __future__ import annotations
 import io
 import math
 import os
-import tempfile
-from collections.abc import Sequence
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
+import av
 import numpy as np
+from av.video.reformatter import Interpolation
 from numpy.typing import NDArray
 
 from reproductions.shared.video.decode import Clip
@@ -97,6 +100,17 @@ def strip(
     return buffer.getvalue()
 
 
+@contextmanager
+def published(path: Path) -> Iterator[str]:
+    """Name of a temporary file beside `path` that takes its place if the body succeeds."""
+    name = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    try:
+        yield str(name)
+        name.replace(path)
+    finally:
+        name.unlink(missing_ok=True)
+
+
 def write_mp4(
     path: str | Path,
     frames: NDArray[np.uint8],
@@ -128,9 +142,6 @@ def write_mp4(
     Raises:
         ValueError: If the frames have another shape or type, or odd sizes with yuv420p.
     """
-    import av
-    from av.video.reformatter import Interpolation
-
     if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] != 3 or not len(frames):
         raise ValueError(
             f"frames: {frames.dtype} {list(frames.shape)} is not uint8 [T, H, W, 3] with T > 0. "
@@ -144,34 +155,28 @@ def write_mp4(
     rate = Fraction(fps).limit_denominator(100_000)
     flags = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
     path = Path(path)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    os.close(descriptor)
-    try:
-        with av.open(
+    with (
+        published(path) as name,
+        av.open(
             name, "w", format="mp4", options={"fflags": "+bitexact", "movflags": "+faststart"}
-        ) as container:
-            stream = container.add_stream("libx264", rate=rate)
-            stream.width, stream.height, stream.pix_fmt = width, height, pixel_format
-            stream.thread_count = 1
-            stream.codec_context.gop_size = gop
-            stream.codec_context.max_b_frames = b_frames
-            stream.codec_context.time_base = 1 / rate
-            stream.options = {
-                "crf": str(crf),
-                "preset": "medium",
-                "flags": "+bitexact",
-                "x264-params": "threads=1:lookahead_threads=1:sliced_threads=0",
-            }
-            for i, array in enumerate(frames):
-                picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(array), format="rgb24")
-                picture = picture.reformat(format=pixel_format, interpolation=flags, threads=1)
-                picture.pts, picture.time_base = i, 1 / rate
-                container.mux(stream.encode(picture))
-            container.mux(stream.encode(None))
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(name).chmod(0o666 & ~umask)  # mkstemp makes files private
-        Path(name).replace(path)
-    finally:
-        Path(name).unlink(missing_ok=True)
+        ) as container,
+    ):
+        stream = container.add_stream("libx264", rate=rate)
+        stream.width, stream.height, stream.pix_fmt = width, height, pixel_format
+        stream.thread_count = 1
+        stream.codec_context.gop_size = gop
+        stream.codec_context.max_b_frames = b_frames
+        stream.codec_context.time_base = 1 / rate
+        stream.options = {
+            "crf": str(crf),
+            "preset": "medium",
+            "flags": "+bitexact",
+            "x264-params": "threads=1:lookahead_threads=1:sliced_threads=0",
+        }
+        for i, array in enumerate(frames):
+            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(array), format="rgb24")
+            picture = picture.reformat(format=pixel_format, interpolation=flags, threads=1)
+            picture.pts, picture.time_base = i, 1 / rate
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode(None))
     return path

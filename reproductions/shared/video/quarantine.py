@@ -10,6 +10,8 @@ in JSON and raw pixels: nothing it sends is executed.
 from __future__ import annotations
 
 import atexit
+import contextlib
+import fcntl
 import json
 import os
 import resource
@@ -124,6 +126,9 @@ class Worker:
         )
         self._owner = os.getpid()
         assert self._process.stdout is not None
+        if hasattr(fcntl, "F_SETPIPE_SZ"):
+            with contextlib.suppress(OSError):  # only slower without it
+                fcntl.fcntl(self._process.stdout, fcntl.F_SETPIPE_SZ, 2**20)
         try:
             _receive(self._process.stdout.fileno(), 1, time.monotonic() + START_TIMEOUT)
         except (TimeoutError, EOFError) as error:
@@ -203,7 +208,7 @@ class Worker:
         if "shape" not in answer:
             return VideoInfo.from_dict(answer)
         frames = np.empty(answer["shape"], np.uint8)
-        _receive_into(pipe, memoryview(frames).cast("B"), deadline)
+        _receive_into(pipe, frames.reshape(-1).data, deadline)
         return Clip.from_header(answer, frames)
 
 
@@ -240,9 +245,9 @@ def serve(memory_limit: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # a library that prints must not disturb the protocol
-    with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123
-        used = int(file.read().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (used + memory_limit,) * 2)
+    if sys.platform == "linux":  # elsewhere address space cannot be limited
+        used = int(Path("/proc/self/statm").read_text("ascii").split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used + memory_limit,) * 2)
     answers.write(b"!")  # ready: from here on a caller's seconds count
     answers.flush()
     for line in sys.stdin.buffer:
@@ -272,7 +277,7 @@ def _answer(request: dict[str, Any], answers: IO[bytes]) -> None:
     data = json.dumps(record).encode()
     answers.write(len(data).to_bytes(8, "little") + data)
     if frames is not None:
-        answers.write(memoryview(np.ascontiguousarray(frames)).cast("B"))
+        answers.write(frames.data)
     answers.flush()
 
 

@@ -331,7 +331,7 @@ def smart_resize(
     """
     if max(height, width) > MAX_ASPECT_RATIO * min(height, width):
         raise FrameSpecError(
-            f"frames: a video of {width}x{height} is over {MAX_ASPECT_RATIO} times as long as wide. "
+            f"frames: one side of {width}x{height} is over {MAX_ASPECT_RATIO} times the other. "
             "Set height and width, or leave the file out."
         )
     new_height = max(factor, round(height / factor) * factor)

@@ -7,11 +7,7 @@ always safe. Positions are worked out only for files with a problem.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 import re
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +16,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from vidpost.catalog import models, strict_yaml
+from vidpost.catalog.cache import ContentCache, content_hash
 from vidpost.catalog.diagnostics import CatalogError, Diagnostic, closest
 from vidpost.catalog.models import (
     FOLDERS,
@@ -214,7 +211,7 @@ def load(root: Path | None = None, *, cache: bool = True) -> Catalog:
     """
     root = find_root() if root is None else root.resolve()
     catalog = Catalog(root)
-    store = _Cache(root / _CACHE_FILE if cache else None)
+    store = ContentCache(root / _CACHE_FILE if cache else None, strict_yaml.__file__)
     base = root / "catalog"
     for folder, kind in FOLDERS.items():
         table: dict[str, Any] = getattr(catalog, folder)
@@ -307,7 +304,7 @@ def _explain_one(
         message = f"{message}. Write the card with the tool, not by hand."
     else:
         code = "invalid-value"
-        message = f"{message}. Correct it."
+        message = f"{message.replace('valid tuple', 'list')}. Correct it."
     return Diagnostic(file, line, col, code, where, message)
 
 
@@ -338,11 +335,15 @@ def _read(path: Path, shown: str) -> tuple[dict[str, Any], list[Diagnostic]]:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        reason = error.strerror or "cannot be read"
-        return {}, [Diagnostic(shown, 1, 1, "unreadable", "", f"{reason}. Check the path.")]
+        return {}, [_unreadable(shown, error)]
     except UnicodeDecodeError:
         return {}, [Diagnostic(shown, 1, 1, "yaml", "", "not UTF-8. Save it as UTF-8.")]
     return _parse(text, shown)
+
+
+def _unreadable(shown: str, error: OSError) -> Diagnostic:
+    reason = error.strerror or "cannot be read"
+    return Diagnostic(shown, 1, 1, "unreadable", "", f"{reason}. Check the path.")
 
 
 def _parse(text: str, shown: str) -> tuple[dict[str, Any], list[Diagnostic]]:
@@ -358,12 +359,16 @@ def _parse(text: str, shown: str) -> tuple[dict[str, Any], list[Diagnostic]]:
     return data, problems
 
 
-def _load_file(catalog: Catalog, store: _Cache, path: Path, model: type[M]) -> M | None:
+def _load_file(catalog: Catalog, store: ContentCache, path: Path, model: type[M]) -> M | None:
     shown = path.relative_to(catalog.root).as_posix()
-    raw = path.read_bytes()
-    key = hashlib.sha256(raw).hexdigest()
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        catalog.diagnostics.append(_unreadable(shown, error))
+        return None
+    key = content_hash(raw)
     data = store.get(key)
-    if data is None:
+    if not isinstance(data, dict):
         try:
             text = raw.decode("utf-8")
         except UnicodeDecodeError:
@@ -381,43 +386,3 @@ def _load_file(catalog: Catalog, store: _Cache, path: Path, model: type[M]) -> M
     except ValidationError as error:
         catalog.diagnostics += explain(error, raw.decode("utf-8"), shown)
         return None
-
-
-class _Cache:
-    """Content hash -> parsed data. Only entries that were used survive `save`."""
-
-    def __init__(self, path: Path | None) -> None:
-        self.path = path
-        self.version = hashlib.sha256(Path(strict_yaml.__file__).read_bytes()).hexdigest()
-        self.old: dict[str, Any] = {}
-        self.new: dict[str, Any] = {}
-        if path is not None:
-            try:
-                stored = json.loads(path.read_bytes())
-                if stored["version"] == self.version and isinstance(stored["files"], dict):
-                    self.old = stored["files"]
-            except (OSError, ValueError, KeyError, TypeError):
-                pass  # no cache, or a damaged one: read the files
-
-    def get(self, key: str) -> dict[str, Any] | None:
-        data = self.old.get(key)
-        if not isinstance(data, dict):
-            return None
-        self.new[key] = data
-        return data
-
-    def put(self, key: str, data: dict[str, Any]) -> None:
-        self.new[key] = data
-
-    def save(self) -> None:
-        if self.path is None or self.new.keys() == self.old.keys():
-            return
-        text = json.dumps({"version": self.version, "files": self.new}, separators=(",", ":"))
-        try:
-            self.path.parent.mkdir(exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=self.path.parent, suffix=".tmp")
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-            Path(name).replace(self.path)  # atomic: two commands may run at once
-        except OSError:
-            pass  # a read-only checkout works without the cache

@@ -137,7 +137,7 @@ class _Reader:
                     event, "duplicate-key", path,
                     f"'{key}' appears twice (first at line {first[key]}). Keep one.",
                 )  # fmt: skip
-            mark = event.start_mark
+            mark: Any = event.start_mark
             first.setdefault(key, mark.line + 1)
             if self.positions is not None:
                 self.positions.keys.setdefault(here, (mark.line + 1, mark.column + 1))
@@ -185,7 +185,7 @@ def parse(text: str, positions: Positions | None = None) -> tuple[Any, list[Prob
         reader = _Reader(text, positions)
         return reader.document(), reader.problems
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        mark: Any = error.problem_mark or error.context_mark
         line, col = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         what = " ".join(filter(None, (error.context, error.problem))) or "syntax error"
         problem = Problem("yaml", line, col, (), f"{what}. Check indentation and quotes.")

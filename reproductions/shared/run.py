@@ -1,0 +1,472 @@
+"""`run(METHOD)`: data -> train -> evaluate -> card -> report, in one folder that can be resumed.
+
+The folder `runs/<method>-<time>/` holds config.yaml (all settings), log.jsonl, rollouts.jsonl,
+stages/<stage>/ (checkpoints, `final/`), predictions/<checkpoint>.jsonl, evaluation.json, card.yaml
+and report.html. Each step looks for its result and is skipped if it is there, so `--resume` is the
+same program started again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import hashlib
+import importlib
+import json
+import os
+import shlex
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from reproductions.shared.method import Method, Sample
+from reproductions.shared.progress import bar, stderr
+from reproductions.shared.video.spec import FrameSpec
+from vidpost.catalog.loader import CatalogError
+from vidpost.catalog.preset import Frames, Preset, load_preset, merge
+
+if TYPE_CHECKING:
+    from reproductions.shared.video.quarantine import Quarantine
+
+ROOT = Path(__file__).resolve().parents[2]
+HELD_OUT = 0.2
+"""Share of a user's own records that is kept for evaluation."""
+SMOKE = {"max_steps": 2, "train": 16, "validation": 8, "test": 8}
+"""What `--smoke` cuts a run to: it proves that everything works, not that anything is learnt."""
+
+
+class RunError(Exception):
+    """A run cannot start or go on. The message names place, fault and remedy."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user may say about a run.
+
+    Attributes:
+        preset: "mini", "paper", or the path of a preset file.
+        overrides: Dotted key -> value (`--set`).
+        data: The user's own records in the published Video-R1 format.
+        eval_data: Records to evaluate on; without it a fifth of `data` is held out.
+        video_root: Folder to which the records' paths are relative; default: that of the records.
+        out: Run folder; default runs/<method>-<time>.
+        smoke: Two steps a stage on a handful of clips.
+        packed: Compute each prompt once a group in the loss.
+    """
+
+    preset: str = "mini"
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    data: Path | None = None
+    eval_data: Path | None = None
+    video_root: Path | None = None
+    out: Path | None = None
+    smoke: bool = False
+    packed: bool = True
+
+
+@dataclass
+class Data:
+    """The samples of a run: training samples of each stage, validation and held-out ones."""
+
+    train: dict[str, list[Sample]]
+    validation: list[Sample]
+    test: list[Sample]
+    name: str
+    revision: str
+
+
+def cache_folder() -> Path:
+    """Where synthetic clips, small models and decoded frames are kept (`VIDPOST_CACHE`)."""
+    return Path(os.environ.get("VIDPOST_CACHE") or ROOT / ".cache")
+
+
+def find_method(name: str) -> Method:
+    """The method with this id (hyphens allowed), from methods/ or baselines/.
+
+    Raises:
+        RunError: There is none; the message names the closest one.
+    """
+    name = name.replace("-", "_")
+    for kind in ("methods", "baselines"):
+        if name.isidentifier() and (ROOT / "reproductions" / kind / name / "method.py").exists():
+            module = importlib.import_module(f"reproductions.{kind}.{name}.method")
+            return module.METHOD  # type: ignore[no-any-return]
+    from vidpost.catalog.diagnostics import closest
+
+    known = sorted(p.parent.name for p in (ROOT / "reproductions").glob("*/*/method.py"))
+    guess = closest(name, known)
+    hint = f"Did you mean '{guess}'?" if guess else f"There are: {', '.join(known)}."
+    raise RunError(f"'{name}' has no reproduction. {hint}")
+
+
+def complete(method: Method) -> Method:
+    """The method with every unset hook taken from its baseline."""
+    return method.over(find_method(method.baseline)) if method.baseline else method
+
+
+def preset_path(method: Method, preset: str) -> Path:
+    """The file of a preset.
+
+    Raises:
+        RunError: There is no such preset.
+    """
+    if preset.endswith((".yaml", ".yml")):
+        path = Path(preset)
+        if not path.is_file():
+            raise RunError(f"{path}: no such preset file. Give 'mini', 'paper' or a path.")
+        return path
+    kind = "methods" if method.baseline else "baselines"
+    path = ROOT / "reproductions" / kind / method.id / f"{preset}.yaml"
+    if not path.is_file():
+        there = ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml"))) or "none"
+        raise RunError(f"'{method.id}' has no preset '{preset}'. It has: {there}.")
+    return path
+
+
+def settings_of(method: Method, options: Options) -> Preset:
+    """The validated settings of a run, overrides and `--smoke` applied.
+
+    Raises:
+        RunError: An unknown key, a value out of range, an impossible frame spec.
+    """
+    path = preset_path(method, options.preset)
+    overrides = dict(options.overrides)
+    try:
+        preset = load_preset(path, overrides)
+        if options.smoke:
+            cut: dict[str, Any] = {
+                "stages": {n: {"max_steps": SMOKE["max_steps"]} for n in preset.stages}
+            }
+            if preset.synthetic is not None:
+                sizes = {k: SMOKE[k] for k in ("train", "validation", "test")}
+                cut["synthetic"] = sizes | {"tasks": preset.synthetic.tasks}
+            preset = Preset.model_validate(merge(preset.model_dump(), cut))
+        frame_spec(preset.frames).validate()
+        if preset.evaluate.frames is not None:
+            frame_spec(preset.evaluate.frames).validate()
+    except (CatalogError, ValueError) as error:
+        raise RunError(str(error)) from None
+    return preset
+
+
+def frame_spec(frames: Frames) -> FrameSpec:
+    """The engine's frame spec of a preset's `frames`."""
+    return FrameSpec.from_dict({k: v for k, v in frames.model_dump().items() if v is not None})
+
+
+# --- data --------------------------------------------------------------------------------------
+
+
+def load_data(preset: Preset, options: Options, folder: Path) -> Data:
+    """The samples of a run: the user's records, the synthetic world, or published data sets."""
+    if options.data is not None:
+        return _own_data(preset, options, folder)
+    if preset.synthetic is not None:
+        return _synthetic_data(preset)
+    from reproductions.shared.hub import published_data
+
+    train = {name: published_data(s.data, s.samples) for name, s in preset.stages.items()}
+    return Data(train, [], [], "+".join(preset.evaluate.benchmarks), "published")
+
+
+def _synthetic_data(preset: Preset) -> Data:
+    from reproductions.shared.synthetic.dataset import build
+    from reproductions.shared.synthetic.world import Knobs
+
+    world = preset.synthetic
+    assert world is not None
+    try:
+        knobs = Knobs(**world.knobs)  # type: ignore[arg-type]
+    except (TypeError, ValueError) as error:
+        raise RunError(f"synthetic.knobs: {error}. See reproductions/shared/synthetic.") from None
+    parts: dict[str, list[Sample]] = {}
+    sizes = {"train": world.train, "val": world.validation, "test": world.test}
+    identity = ""
+    for split, n in sizes.items():
+        request = {"tasks": world.tasks, "n": n, "seed": preset.seed, "split": split,
+                   "knobs": dataclasses.asdict(knobs)}  # fmt: skip
+        key = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:12]
+        identity += key
+        folder = cache_folder() / "world" / f"{split}-{key}"
+        with bar(f"{split} clips", n) as shown:
+            parts[split] = build(
+                folder, world.tasks, n, preset.seed, split, knobs,  # type: ignore[arg-type]
+                progress=lambda done, _: shown.to(done),  # noqa: B023 - called inside the block
+            )  # fmt: skip
+    train = {name: parts["train"][: s.samples] for name, s in preset.stages.items()}
+    revision = hashlib.sha256(identity.encode()).hexdigest()[:12]
+    return Data(train, parts["val"], parts["test"], "synthetic", revision)
+
+
+def _own_data(preset: Preset, options: Options, folder: Path) -> Data:
+    """The user's records; every video is decoded once, and what cannot be is left out and said."""
+    from reproductions.datasets.video_r1_260k import RecordError, load
+    from reproductions.shared.video.quarantine import Quarantine
+
+    def records(path: Path) -> list[Sample]:
+        return load(path, options.video_root or path.parent, images="skip")
+
+    assert options.data is not None
+    try:
+        samples = records(options.data)
+        held_out = records(options.eval_data) if options.eval_data else None
+    except (RecordError, OSError) as error:
+        raise RunError(str(error)) from None
+    folder.mkdir(parents=True, exist_ok=True)
+    bad = Quarantine(folder / "quarantine.jsonl")
+    samples = _decodable(samples, preset, bad)
+    if held_out is None:
+        cut = [_share(s.id) < HELD_OUT for s in samples]
+        held_out = [s for s, c in zip(samples, cut, strict=True) if c]
+        samples = [s for s, c in zip(samples, cut, strict=True) if not c]
+    else:
+        held_out = _decodable(held_out, preset, bad)
+    for item in bad:
+        stderr().print(f"left out: {item.path}: {item.reason}", markup=False, highlight=False)
+    if not samples or not held_out:
+        raise RunError(
+            f"{options.data}: {len(samples)} usable training and {len(held_out)} usable evaluation "
+            f"records ({len(bad)} videos were quarantined; see quarantine.jsonl). Add records, or "
+            "give --eval-data."
+        )
+    without = sum(1 for s in samples if not s.rationale)
+    if without and any(s.kind == "sft" for s in preset.stages.values()):
+        stderr().print(
+            f"{without} of {len(samples)} records have no `process` (reasoning); "
+            "the cold start learns an empty one for them."
+        )
+    revision = hashlib.sha256(options.data.read_bytes()).hexdigest()[:12]
+    train = {name: samples for name in preset.stages}
+    return Data(train, held_out, held_out, options.data.name, revision)
+
+
+def _decodable(samples: Sequence[Sample], preset: Preset, bad: Quarantine) -> list[Sample]:
+    """The samples whose video decodes; the other videos are noted in `bad`."""
+    from reproductions.shared.video.quarantine import Quarantined
+
+    read = frame_reader(frame_spec(preset.frames))
+    videos = sorted({s.video for s in samples if s.video is not None})
+    with bar("checking videos", len(videos)) as shown:
+        for video in videos:
+            clip = read(video)
+            if isinstance(clip, Quarantined):
+                bad.add(clip)
+            shown.add(1)
+    return [s for s in samples if s.video is None or s.video not in bad]
+
+
+def _share(name: str) -> float:
+    """A number in [0, 1) that depends on the name alone."""
+    digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") / 2**64
+
+
+def frame_reader(spec: FrameSpec) -> Callable[[str], Any]:
+    """A reader that decodes in a killable worker and keeps decoded clips on disk."""
+    from reproductions.shared.video.cache import FrameCache
+
+    cache = FrameCache(cache_folder() / "frames", max_bytes=20 * 2**30)
+    return lambda path: cache.read(path, spec)
+
+
+def clip_reader(preset: Preset, own: bool) -> Callable[[str], Any]:
+    """How a run reads videos: our own clips directly, anybody's files guarded."""
+    from reproductions.shared.video.decode import read_frames
+    from reproductions.shared.video.quarantine import Quarantined
+
+    spec = frame_spec(preset.frames)
+    if own:
+        return lambda path: read_frames(path, spec)
+    guarded = frame_reader(spec)
+
+    def read(path: str) -> Any:
+        clip = guarded(path)
+        if isinstance(clip, Quarantined):
+            raise RunError(f"{path}: {clip.reason}. Remove the record, or mend the file.")
+        return clip
+
+    return read
+
+
+# --- the run -----------------------------------------------------------------------------------
+
+
+def run(method: Method, options: Options) -> Path:
+    """Run a method.
+
+    Returns:
+        The run folder.
+
+    Raises:
+        RunError: Something is wrong with what was asked for; nothing is lost.
+    """
+    preset = settings_of(method, options)
+    folder = options.out or new_folder(method.id)
+    config = {
+        "method": method.id,
+        "preset_name": options.preset,
+        "overrides": dict(options.overrides),
+        "smoke": options.smoke,
+        "packed": options.packed,
+        "data": str(options.data) if options.data else None,
+        "eval_data": str(options.eval_data) if options.eval_data else None,
+        "video_root": str(options.video_root) if options.video_root else None,
+        "command": command_line(method, options),
+        "settings": preset.model_dump(mode="json"),
+    }
+    path = folder / "config.yaml"
+    if path.exists():
+        if yaml.safe_load(path.read_text(encoding="utf-8"))["settings"] != config["settings"]:
+            raise RunError(
+                f"{folder} holds a run with other settings. Choose another --out, or resume it "
+                f"with: vidpost run --resume {folder}"
+            )
+    else:
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(path, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+    return _go(method, preset, options, folder)
+
+
+def resume(folder: Path) -> Path:
+    """Continue a run that was interrupted.
+
+    Raises:
+        RunError: The folder holds no run.
+    """
+    path = folder / "config.yaml"
+    if not path.is_file():
+        raise RunError(f"{folder}: no config.yaml, so this is no run. `runs/` lists the runs.")
+    config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    options = Options(
+        preset=config["preset_name"],
+        overrides=config["overrides"],
+        data=Path(config["data"]) if config["data"] else None,
+        eval_data=Path(config["eval_data"]) if config["eval_data"] else None,
+        video_root=Path(config["video_root"]) if config["video_root"] else None,
+        out=folder,
+        smoke=config["smoke"],
+        packed=config["packed"],
+    )
+    preset = Preset.model_validate(config["settings"])
+    return _go(find_method(config["method"]), preset, options, folder)
+
+
+def command_line(method: Method, options: Options) -> str:
+    """The shell line that repeats a run."""
+    parts = ["vidpost", "run", method.id, "--preset", options.preset]
+    if options.data:
+        parts += ["--data", str(options.data)]
+    if options.eval_data:
+        parts += ["--eval-data", str(options.eval_data)]
+    if options.video_root:
+        parts += ["--video-root", str(options.video_root)]
+    parts += ["--smoke"] if options.smoke else []
+    parts += [] if options.packed else ["--no-packed"]
+    for key, value in options.overrides.items():
+        parts += ["--set", f"{key}={json.dumps(value) if not isinstance(value, str) else value}"]
+    return shlex.join(parts)
+
+
+def _go(method: Method, preset: Preset, options: Options, folder: Path) -> Path:
+    began = time.time()
+    seconds: dict[str, float] = {}
+
+    def timed(name: str, work: Callable[[], Any]) -> Any:
+        start = time.perf_counter()
+        result = work()
+        seconds[name] = round(time.perf_counter() - start, 2)
+        return result
+
+    whole = complete(method)
+    data = timed("data", lambda: load_data(preset, options, folder))
+    _limit_threads(preset)
+    import torch
+    import transformers
+
+    transformers.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    read = clip_reader(preset, own=data.name == "synthetic")
+    base = timed("base model", lambda: _base_model(preset, whole, data))
+    checkpoints: dict[str, str | Path] = {"base": base}
+    from reproductions.shared.training.stage import train
+
+    current: str | Path = base
+    for stage in whole.stages or ():
+        current = timed(
+            stage.name,
+            lambda stage=stage, start=current: train(
+                stage, preset, whole, data.train[stage.name], data.validation, start,
+                folder / "stages" / stage.name, read=read, log=folder / "log.jsonl",
+                rollouts=folder / "rollouts.jsonl", device=device, packed=options.packed,
+            ),
+        )  # fmt: skip
+        checkpoints[stage.name] = current
+    from reproductions.shared.evaluation.outcome import conclude
+
+    timed(
+        "evaluation",
+        lambda: conclude(
+            whole, preset, data, checkpoints, folder, read=read, device=device, seconds=seconds,
+            started=began, preset_name=Path(options.preset).stem, overrides=options.overrides,
+            command=command_line(method, options),
+        ),
+    )  # fmt: skip
+    return folder
+
+
+def _base_model(preset: Preset, method: Method, data: Data) -> str | Path:
+    """The hub id, or a small model built from the texts of this run."""
+    if preset.model.id != "tiny":
+        return preset.model.id
+    from reproductions.shared.models.tiny import TinyConfig, build
+
+    assert method.prompt is not None
+    texts = ["system\nYou are a helpful assistant.", "user\n", "assistant\n"]
+    for samples in data.train.values():
+        texts += [method.prompt(s) for s in samples]
+        texts += [method.format_target(s) for s in samples] if method.format_target else []
+    sizes = preset.model.tiny.model_dump() if preset.model.tiny else {}
+    config = TinyConfig(family=preset.model.family, seed=preset.seed, **sizes)  # type: ignore[arg-type]
+    return build(cache_folder() / "models", config, texts)
+
+
+def _limit_threads(preset: Preset) -> None:
+    """Two processes with two threads each on two cores can be ten times slower than one each."""
+    if preset.hardware.device == "cpu":
+        import torch
+
+        torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+
+
+def with_folder(options: Options, folder: Path) -> Options:
+    """The same options with the run folder fixed."""
+    return dataclasses.replace(options, out=folder)
+
+
+def new_folder(name: str) -> Path:
+    """A run folder that does not exist yet: runs/<name>-<time>."""
+    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    folder = Path("runs") / f"{name}-{stamp}"
+    number = 2
+    while folder.exists():
+        folder = Path("runs") / f"{name}-{stamp}-{number}"
+        number += 1
+    return folder
+
+
+def _write(path: Path, text: str) -> None:
+    part = path.with_name(f".{path.name}.partial")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+
+
+def main(method: Method) -> None:
+    """`python -m reproductions.methods.<id>.method` is `vidpost run <id>`."""
+    from vidpost.cli.train import run as command
+
+    command.main(args=[method.id, *__import__("sys").argv[1:]], prog_name=f"run {method.id}")

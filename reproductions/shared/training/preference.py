@@ -1,0 +1,249 @@
+"""Preference optimisation on video: TRL's DPOTrainer with our collator and a method's loss.
+
+TRL's own collator knows images only. Ours puts the two answers of a pair side by side and the video
+once: both answers, and all pairs on the same prompt, share one pass of the vision tower. The losses
+(sigmoid, ipo and the others of `trl.DPOConfig`) are TRL's; a method may bring its own (`loss`).
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from datasets import Dataset
+from trl import DPOConfig, DPOTrainer
+from trl.trainer.utils import use_adapter
+
+from reproductions.shared.method import Method, Sample
+from reproductions.shared.models.encode import Encoder, Prompt, shared_vision, videos_of
+
+OVERRIDES = ("_compute_loss",)
+"""The private methods of `trl.DPOTrainer` that this module replaces."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A better and a worse answer to one question.
+
+    Attributes:
+        sample: The question.
+        chosen: The better answer, without end-of-sequence token.
+        rejected: The worse answer.
+    """
+
+    sample: Sample
+    chosen: str
+    rejected: str
+
+    def __post_init__(self) -> None:
+        if self.chosen == self.rejected:
+            raise ValueError(
+                f"{self.sample.id}: chosen and rejected are the same text. Drop the pair; it "
+                "teaches nothing."
+            )
+
+
+@dataclass
+class PairTokens:
+    """What a method's `loss` sees: per-token tensors of N pairs, N chosen rows, then N rejected.
+
+    Column t is about token t + 1 of the row, as in TRL.
+
+    Attributes:
+        logps: Log-probabilities under the policy, with gradient, float [2N, L-1], 0 where masked.
+        ref_logps: The same under the reference model, without gradient.
+        mask: 1 for answer tokens, [2N, L-1].
+        ids: The tokens that the columns are about, int64 [2N, L-1].
+        pairs: The N pairs.
+        beta: The preset's `beta`.
+    """
+
+    logps: torch.Tensor
+    ref_logps: torch.Tensor
+    mask: torch.Tensor
+    ids: torch.Tensor
+    pairs: list[Pair]
+    beta: float
+
+
+def pairs_of(samples: Sequence[Sample]) -> list[Pair]:
+    """The pairs that published records hold: `meta["chosen"]` and `meta["rejected"]`.
+
+    Raises:
+        ValueError: A sample has none; all such samples are named (five at most).
+    """
+    without = [s.id for s in samples if not {"chosen", "rejected"} <= set(s.meta)]
+    if without:
+        raise ValueError(
+            f"{len(without)} samples hold no pair: {', '.join(without[:5])}. Set meta['chosen'] and "
+            "meta['rejected'] in the dataset's loader, or make pairs in prepare_data."
+        )
+    return [Pair(s, str(s.meta["chosen"]), str(s.meta["rejected"])) for s in samples]
+
+
+def best_and_worst(
+    samples: Sequence[Sample], answers: Sequence[Sequence[str]], scores: Sequence[Sequence[float]]
+) -> list[Pair]:
+    """Pairs from sampled answers: the first best one against the first worst one.
+
+    Args:
+        samples: N questions.
+        answers: For each, the sampled answers.
+        scores: For each answer, its reward.
+
+    Returns:
+        At most N pairs; questions whose answers all score the same give none.
+    """
+    pairs = []
+    for sample, texts, values in zip(samples, answers, scores, strict=True):
+        if len(texts) != len(values):
+            raise ValueError(f"{sample.id}: {len(texts)} answers but {len(values)} scores.")
+        if values and max(values) > min(values):
+            chosen, rejected = values.index(max(values)), values.index(min(values))
+            pairs.append(Pair(sample, texts[chosen], texts[rejected]))
+    return pairs
+
+
+class PairCollator:
+    """Turns pairs into one batch: all chosen rows, then all rejected rows, each video once.
+
+    Args:
+        pairs: All training pairs; the batch names them by index.
+        encoder: Encodes prompts.
+        max_length: Longest answer in tokens, the end-of-sequence token included.
+    """
+
+    def __init__(self, pairs: Sequence[Pair], encoder: Encoder, max_length: int = 1024) -> None:
+        self.pairs = pairs
+        self.encoder = encoder
+        self.max_length = max_length
+
+    def __call__(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
+        """Collate rows of the dataset (`{"pair": index}`) into tensors."""
+        pairs = [self.pairs[row["pair"]] for row in rows]
+        prompts = [self.encoder(pair.sample) for pair in pairs] * 2
+        tokenizer = self.encoder.tokenizer
+        answers = [
+            [*tokenizer(text, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
+            for text in [p.chosen for p in pairs] + [p.rejected for p in pairs]
+        ]
+        answers = [ids[: self.max_length] for ids in answers]
+        total = max(len(p.ids) + len(a) for p, a in zip(prompts, answers, strict=True))
+        shape = (len(prompts), total)
+        ids = torch.full(shape, tokenizer.pad_token_id)
+        attention = torch.zeros(shape, dtype=torch.long)
+        completion = torch.zeros(shape, dtype=torch.long)
+        positions = torch.zeros((3, *shape), dtype=torch.long)
+        for row, (prompt, answer) in enumerate(zip(prompts, answers, strict=True)):
+            start, stop = len(prompt.ids), len(prompt.ids) + len(answer)
+            ids[row, :start], ids[row, start:stop] = prompt.ids, torch.tensor(answer)
+            attention[row, :stop] = 1
+            completion[row, start:stop] = 1
+            positions[:, row, :start] = prompt.positions
+            positions[:, row, start:stop] = torch.arange(len(answer)) + prompt.next_position
+        unique: dict[int, Prompt] = {id(p.video): p for p in prompts if p.video}
+        index = {key: i for i, key in enumerate(unique)}
+        return {
+            "input_ids": ids,
+            "attention_mask": attention,
+            "completion_mask": completion,
+            "position_ids": positions,
+            **videos_of(list(unique.values()), "cpu"),
+            "pairs": pairs,
+            "video_of_row": [index[id(p.video)] for p in prompts if p.video],
+        }
+
+
+class VideoDPOTrainer(DPOTrainer):  # type: ignore[misc]
+    """`trl.DPOTrainer` on video pairs.
+
+    Args:
+        model: A vision-language model (or a PEFT model).
+        args: TRL's configuration; needs `remove_unused_columns=False, max_length=None`.
+        method: The method over its baseline; `loss` is used.
+        pairs: Training pairs.
+        encoder: Encodes prompts.
+        max_answer_length: Longest answer in tokens.
+        **kwargs: Passed to `trl.DPOTrainer`. Without `ref_model` the reference is a copy of `model`
+            as it is now. (TRL would load it from the folder that `model` came from, which after an
+            earlier stage is not the same.) Under ZeRO-3 weights cannot be copied: save the model
+            and load it from there before this stage.
+
+    Raises:
+        ValueError: There is no pair, or `args` would drop or cut inputs.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: Any,
+        args: DPOConfig,
+        method: Method,
+        pairs: Sequence[Pair],
+        encoder: Encoder,
+        max_answer_length: int = 1024,
+        **kwargs: Any,
+    ) -> None:
+        from transformers.integrations import is_deepspeed_zero3_enabled
+
+        if not pairs:
+            raise ValueError(
+                "no preference pairs: all answers scored the same. Sample more answers a question, "
+                "at a higher temperature."
+            )
+        if args.remove_unused_columns or args.max_length is not None:
+            raise ValueError(
+                "DPOConfig would drop the video or cut the prompt. Set remove_unused_columns=False "
+                "and max_length=None."
+            )
+        self.method = method
+        adapters = hasattr(model, "peft_config") or kwargs.get("peft_config") is not None
+        if not adapters and not is_deepspeed_zero3_enabled():
+            kwargs.setdefault("ref_model", copy.deepcopy(model).eval().requires_grad_(False))
+        # TRL reads the kind of data off the columns; the empty images mark it as visual.
+        dataset = Dataset.from_dict(
+            {"pair": list(range(len(pairs))), "images": [[] for _ in pairs]}
+        )
+        super().__init__(
+            model=model,
+            args=args,
+            train_dataset=dataset,
+            data_collator=PairCollator(pairs, encoder, max_answer_length),
+            processing_class=encoder.processor,
+            **kwargs,
+        )
+
+    def _compute_loss(
+        self, model: Any, inputs: Mapping[str, Any], return_outputs: bool = False
+    ) -> Any:
+        """TRL's loss on this batch, or the method's own; one vision pass a distinct video."""
+        batch = dict(inputs)
+        pairs, rows = batch.pop("pairs"), batch.pop("video_of_row")
+        with ExitStack() as stack:
+            stack.enter_context(shared_vision(model, rows))
+            if self.ref_model is not None:
+                stack.enter_context(shared_vision(self.ref_model, rows))
+            if self.method.loss is None:
+                return super()._compute_loss(model, batch, return_outputs)
+            loss = self.method.loss(self._tokens(model, batch, pairs))
+        return (loss, None) if return_outputs else loss
+
+    def _tokens(self, model: Any, batch: dict[str, Any], pairs: list[Pair]) -> PairTokens:
+        completion = batch.pop("completion_mask")
+        labels = batch["input_ids"].masked_fill(completion == 0, -100)
+        call = {**batch, "labels": labels, "fused_lm_head": True, "use_cache": False}
+        logps = model(**call).log_probs
+        with torch.no_grad():
+            if self.ref_model is not None:
+                ref_logps = self.ref_model(**call).log_probs
+            else:
+                base = self.accelerator.unwrap_model(self.model)
+                with use_adapter(base, "ref" if "ref" in base.peft_config else None):
+                    ref_logps = self.model(**call).log_probs
+        return PairTokens(
+            logps, ref_logps, completion[:, 1:], batch["input_ids"][:, 1:], pairs, self.beta
+        )

@@ -1,0 +1,198 @@
+"""Preference training on the small model with real mp4 files."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from reproductions.shared.models import torchvision_cure  # noqa: E402
+
+torchvision_cure.apply()
+
+from transformers import AutoModelForImageTextToText, AutoProcessor  # noqa: E402
+from trl import DPOConfig  # noqa: E402
+
+from reproductions.baselines.dpo.method import METHOD  # noqa: E402
+from reproductions.shared.method import Method, Sample  # noqa: E402
+from reproductions.shared.models.encode import Encoder  # noqa: E402
+from reproductions.shared.models.tiny import TinyConfig, build  # noqa: E402
+from reproductions.shared.prompts import rationale_target, think_then_answer  # noqa: E402
+from reproductions.shared.synthetic.dataset import build as build_clips  # noqa: E402
+from reproductions.shared.training.preference import (  # noqa: E402
+    Pair,
+    PairCollator,
+    VideoDPOTrainer,
+    best_and_worst,
+    pairs_of,
+)
+from reproductions.shared.video.decode import read_frames  # noqa: E402
+from reproductions.shared.video.spec import FrameSpec  # noqa: E402
+
+SAMPLE = Sample(id="s", question="How many?", answer="2")
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory):
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("preference")
+    samples = build_clips(folder / "clips", ["counting"], 6, 0, "train")
+    texts = [think_then_answer(s) + rationale_target(s) for s in samples]
+    checkpoint = build(folder / "models", TinyConfig(layers=2, vision_layers=2), texts)
+    spec = FrameSpec(sampling="uniform", num_frames=4, max_pixels=28 * 28)
+
+    def load():
+        model = AutoModelForImageTextToText.from_pretrained(checkpoint)
+        processor = AutoProcessor.from_pretrained(checkpoint)
+        return model, Encoder(processor, model, lambda p: read_frames(p, spec), METHOD.prompt)
+
+    pairs = [
+        Pair(s, rationale_target(s), f"<think></think><answer>{9 - int(i)}</answer>")
+        for i, s in enumerate(samples)
+    ]
+    return load, pairs, folder
+
+
+def config(folder, **extra):
+    return DPOConfig(
+        output_dir=str(folder / "out"),
+        per_device_train_batch_size=2,
+        max_steps=2,
+        learning_rate=1e-3,
+        beta=0.1,
+        max_length=None,
+        remove_unused_columns=False,
+        gradient_checkpointing=False,
+        bf16=False,
+        use_cpu=True,
+        report_to=[],
+        save_strategy="no",
+        logging_steps=1,
+        disable_tqdm=True,
+        **extra,
+    )
+
+
+@pytest.mark.train
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_two_steps_change_every_parameter_and_leave_the_reference(parts, checkpointing):
+    load, pairs, folder = parts
+    model, encoder = load()
+    before = {k: v.detach().clone() for k, v in model.named_parameters()}
+    args = config(folder)
+    args.gradient_checkpointing = checkpointing
+    trainer = VideoDPOTrainer(
+        model=model, args=args, method=METHOD, pairs=pairs, encoder=encoder, max_answer_length=48
+    )
+    result = trainer.train()
+    assert math.isfinite(result.training_loss)
+    # The policy starts as the reference, so the first loss is -log sigmoid(0).
+    first = next(r["loss"] for r in trainer.state.log_history if "loss" in r)
+    assert first == pytest.approx(math.log(2), abs=1e-4)
+    same = [k for k, v in model.named_parameters() if torch.equal(v, before[k])]
+    assert same == []
+    moved = [
+        k for k, v in trainer.ref_model.named_parameters() if not torch.equal(v, before[k])
+    ]
+    assert moved == []
+
+
+@pytest.mark.train
+def test_one_vision_pass_gives_the_numbers_of_one_a_row(parts):
+    load, pairs, folder = parts
+    model, encoder = load()
+    trainer = VideoDPOTrainer(
+        model=model, args=config(folder), method=METHOD, pairs=pairs, encoder=encoder
+    )
+    collate = PairCollator(pairs, encoder)
+    # The second and third row look at the same video.
+    again = Pair(pairs[0].sample, "<answer>7</answer>", "<answer>8</answer>")
+    collate.pairs = [pairs[0], again, pairs[1]]
+    batch = collate([{"pair": i} for i in range(3)])
+    assert batch["video_grid_thw"].shape[0] == 2
+    assert batch["video_of_row"] == [0, 0, 1, 0, 0, 1]
+    seen = []
+    calls = []
+
+    def spy(tokens):
+        seen.append(tokens)
+        return tokens.logps.sum()
+
+    trainer.method = Method(id="spy", loss=spy)
+    hook = model.model.visual.register_forward_hook(
+        lambda module, args, out: calls.append(len(out.pooler_output))
+    )
+    trainer._compute_loss(model, batch)
+    hook.remove()
+    assert len(calls) == 1
+    tokens = seen[0]
+    assert tokens.pairs[1] is again and tokens.beta == 0.1
+    single = [pairs[0].chosen, "<answer>7</answer>", pairs[1].chosen]
+    single += [pairs[0].rejected, "<answer>8</answer>", pairs[1].rejected]
+    for row, text in enumerate(single):
+        prompt = encoder([pairs[0], again, pairs[1]][row % 3].sample)
+        tokenizer = encoder.tokenizer
+        answer = [*tokenizer(text, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
+        ids = torch.cat([prompt.ids, torch.tensor(answer)]).unsqueeze(0)
+        places = torch.arange(len(answer)).expand(3, -1) + prompt.next_position
+        positions = torch.cat([prompt.positions, places], dim=1).unsqueeze(1)
+        with torch.no_grad():
+            out = model(input_ids=ids, position_ids=positions, **prompt.video)
+        logps = out.logits[0, :-1].log_softmax(-1).gather(1, ids[0, 1:, None])[-len(answer) :, 0]
+        kept = tokens.logps[row][tokens.mask[row].bool()]
+        assert tokens.ids[row][tokens.mask[row].bool()].tolist() == answer
+        torch.testing.assert_close(kept.detach(), logps, atol=2e-5, rtol=0)
+        # The reference is a copy of the policy, which has not moved yet.
+        torch.testing.assert_close(
+            tokens.ref_logps[row][tokens.mask[row].bool()], logps, atol=2e-5, rtol=0
+        )
+
+
+@pytest.mark.train
+def test_a_method_may_bring_its_own_loss(parts):
+    load, pairs, folder = parts
+    model, encoder = load()
+
+    def hinge(tokens):
+        margin = ((tokens.logps - tokens.ref_logps) * tokens.mask).sum(1)
+        chosen, rejected = margin.chunk(2)
+        return torch.relu(1 - tokens.beta * (chosen - rejected)).mean()
+
+    method = Method(id="hinge", loss=hinge)
+    trainer = VideoDPOTrainer(
+        model=model, args=config(folder), method=method, pairs=pairs, encoder=encoder
+    )
+    trainer.train()
+    losses = [r["loss"] for r in trainer.state.log_history if "loss" in r]
+    assert losses[0] == pytest.approx(1.0, abs=1e-4)
+    assert losses[1] < losses[0]
+
+
+def test_pairs_come_from_records():
+    sample = Sample(id="a", question="?", answer="x", meta={"chosen": "x", "rejected": "y"})
+    assert pairs_of([sample]) == [Pair(sample, "x", "y")]
+    with pytest.raises(ValueError, match=r"1 samples hold no pair: s\..*meta\['chosen'\]"):
+        pairs_of([sample, SAMPLE])
+    with pytest.raises(ValueError, match="s: chosen and rejected are the same"):
+        Pair(SAMPLE, "x", "x")
+
+
+def test_pairs_come_from_sampled_answers():
+    other = Sample(id="o", question="?", answer="1")
+    made = best_and_worst(
+        [SAMPLE, other], [["a", "b", "c"], ["d", "e", "f"]], [[0.0, 2.0, 1.0], [1.0, 1.0, 1.0]]
+    )
+    assert made == [Pair(SAMPLE, "b", "a")]
+
+
+def test_faulty_arguments_are_refused(parts):
+    load, pairs, folder = parts
+    model, encoder = load()
+    with pytest.raises(ValueError, match="no preference pairs"):
+        VideoDPOTrainer(model=model, args=config(folder), method=METHOD, pairs=[], encoder=encoder)
+    args = config(folder)
+    args.max_length = 128
+    with pytest.raises(ValueError, match="max_length=None"):
+        VideoDPOTrainer(model=model, args=args, method=METHOD, pairs=pairs, encoder=encoder)

@@ -1,0 +1,98 @@
+"""`vidpost check`: the catalogue, its graph, and the contracts with the code."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import click
+
+from vidpost import contracts
+from vidpost.catalog import lint
+from vidpost.catalog.diagnostics import CODES, CatalogError, Format, render
+from vidpost.catalog.loader import find_root, load
+
+
+@click.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--format", "form", default="text", type=click.Choice(["text", "github", "json"]))
+@click.option("--strict", is_flag=True, help="Warnings fail too.")
+@click.option("--errors-only", is_flag=True, help="Do not print warnings.")
+@click.option("--changed", is_flag=True, help="Show only files that git sees as changed.")
+@click.option("--no-contracts", is_flag=True, help="Leave the code out; catalogue only.")
+@click.option("--no-cache", is_flag=True, help="Read every file again.")
+@click.option("--codes", is_flag=True, help="List the codes and what they mean.")
+@click.pass_context
+def check(
+    ctx: click.Context,
+    paths: tuple[Path, ...],
+    form: Format,
+    strict: bool,
+    errors_only: bool,
+    changed: bool,
+    no_contracts: bool,
+    no_cache: bool,
+    codes: bool,
+) -> None:
+    r"""Check the catalogue and its contracts with the code; exit 1 if there are errors.
+
+    Everything is always read, because entries refer to each other; PATHS only choose what is shown.
+
+    \b
+    Examples:
+      vidpost check
+      vidpost check catalog/methods/video_r1.yaml
+      vidpost check --format github --strict
+    """
+    if codes:
+        for code, meaning in CODES.items():
+            click.echo(f"{code:20} {meaning}")
+        return
+    root = find_root()
+    wanted = {_relative(path, root) for path in paths}
+    catalog = load(root, cache=not no_cache)
+    found = [] if no_contracts else list(contracts.check(catalog))
+    report = lint.check(catalog, found)
+    shown = report.errors() if errors_only else report.diagnostics
+    if changed:
+        wanted |= _changed(root)
+    if changed or wanted:
+        shown = [d for d in shown if any(_within(d.file, each) for each in wanted)]
+    if shown or form == "json":
+        click.echo(render(shown, form))
+    errors = sum(item.severity == "error" for item in shown)
+    if form == "text":
+        entries = sum(1 for _ in catalog.entries())
+        click.echo(
+            f"{entries} entries, {len(catalog.words)} words, {len(catalog.results)} cards: "
+            f"{errors} errors, {len(shown) - errors} warnings, {report.ignored} excused",
+            err=True,
+        )
+    if errors or (strict and shown):
+        ctx.exit(1)
+
+
+def _relative(path: Path, root: Path) -> str:
+    if not path.exists():
+        raise CatalogError(f"no file or folder {path}. Check the path.")
+    try:
+        return path.resolve().relative_to(root).as_posix()
+    except ValueError:
+        raise CatalogError(
+            f"{path} is not inside {root.name}/. Name a file of this repository."
+        ) from None
+
+
+def _within(file: str, part: str) -> bool:
+    return part == "." or file == part or file.startswith(f"{part}/")
+
+
+def _changed(root: Path) -> set[str]:
+    """Files that differ from the last commit, untracked ones included, relative to the root."""
+    command = ["git", "-C", str(root), "status", "--porcelain=v1", "-z", "--untracked-files=all"]
+    try:
+        done = subprocess.run(command, capture_output=True, check=True, timeout=30)
+    except (OSError, subprocess.SubprocessError):
+        raise CatalogError("--changed needs git and a repository. Leave it out.") from None
+    fields = done.stdout.decode("utf-8", "surrogateescape").split("\0")
+    return {field[3:] for field in fields if len(field) > 3}

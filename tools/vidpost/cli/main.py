@@ -1,0 +1,126 @@
+"""`vidpost`: one command, whose subcommands are imported when they are called.
+
+`vidpost --help` needs click alone: names and help lines stand here, so that neither pydantic nor
+torch is imported before a command wants them.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from typing import NamedTuple
+
+import click
+
+from vidpost import __version__
+
+
+class Command(NamedTuple):
+    """Where a subcommand lives.
+
+    Attributes:
+        module: Module to import.
+        attribute: Name of the click command in it.
+        section: Heading in the help.
+        help: One line for the help.
+    """
+
+    module: str
+    attribute: str
+    section: str
+    help: str
+
+
+COMMANDS: dict[str, Command] = {
+    "list": Command("vidpost.cli.browse", "list_", "Browse", "List entries, filtered and sorted."),
+    "show": Command(
+        "vidpost.cli.browse", "show", "Browse", "Show one entry and what points at it."
+    ),
+    "stats": Command("vidpost.cli.browse", "stats", "Browse", "Count entries by status and word."),
+    "diff": Command("vidpost.cli.diff", "diff", "Browse", "Show what a method changes."),
+    "add": Command("vidpost.add.command", "add", "Contribute", "Add a paper to the catalogue."),
+    "check": Command("vidpost.cli.check", "check", "Contribute", "Check catalogue and contracts."),
+    "card": Command("vidpost.cli.browse", "card", "Contribute", "Validate and show a result card."),
+    "schema": Command("vidpost.cli.browse", "schema", "Contribute", "Print the JSON Schema."),
+    "site": Command("vidpost.site.command", "site", "Contribute", "Build or serve the site."),
+    "run": Command("vidpost.cli.train", "run", "Run", "Run a method: train, evaluate, card."),
+    "eval": Command("vidpost.cli.train", "evaluate", "Run", "Evaluate a checkpoint."),
+    "claim": Command("vidpost.cli.train", "claim", "Run", "Test a method's claim over seeds."),
+    "doctor": Command("vidpost.cli.train", "doctor", "Run", "Check this machine and installation."),
+}
+"""Name -> where it lives, in the order of the help."""
+
+
+class UserError(click.ClickException):
+    """A user's mistake: one message, exit code 2."""
+
+    exit_code = 2
+
+
+class LazyGroup(click.Group):
+    """A group that imports a subcommand only to call it or to show its own help."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of the help."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Imports the module of a subcommand; hyphens and underscores are one."""
+        where = COMMANDS.get(name.replace("_", "-"))
+        if where is None:
+            return None
+        try:
+            command = getattr(importlib.import_module(where.module), where.attribute)
+        except ModuleNotFoundError as error:
+            if error.name is None or error.name == where.module:
+                raise UserError(f"'{name}' is not part of this installation.") from error
+            raise UserError(
+                f"'{name}' needs the package {error.name.split('.')[0]}. "
+                'Install it with: pip install "vidpost[train]"'
+            ) from error
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Suggests the nearest command for an unknown one."""
+        name = args[0]
+        if not name.startswith("-") and name.replace("_", "-") not in COMMANDS:
+            near = difflib.get_close_matches(name, COMMANDS, n=1)
+            hint = f"Did you mean '{near[0]}'?" if near else "`vidpost --help` lists all."
+            raise UserError(f"no command '{name}'. {hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Lists the commands by section, without importing any."""
+        for section in dict.fromkeys(command.section for command in COMMANDS.values()):
+            rows = [(name, c.help) for name, c in COMMANDS.items() if c.section == section]
+            with formatter.section(section):
+                formatter.write_dl(rows)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Turns the catalogue's errors into one message."""
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            from vidpost.catalog.diagnostics import CatalogError
+
+            if isinstance(error, CatalogError):
+                raise UserError(str(error)) from error
+            raise
+
+
+@click.command(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Examples:  vidpost list methods --pillar rl   |   vidpost show video-r1   |   "
+    "vidpost run video-r1 --smoke",
+)
+@click.version_option(__version__, prog_name="vidpost")
+def main() -> None:
+    """The executable survey of Video-LMM post-training."""
+
+
+if __name__ == "__main__":
+    main()

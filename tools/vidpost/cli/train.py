@@ -1,0 +1,208 @@
+"""`run`, `eval`, `claim` and `doctor`: the commands that train and measure.
+
+Everything heavy is imported inside the commands, so `--help` costs nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+EXAMPLES = """
+\b
+Examples:
+  vidpost run video_r1                           five minutes on a laptop
+  vidpost run video_r1 --smoke                   does everything work? (half a minute)
+  vidpost run video_r1 --data my.jsonl           your videos, Video-R1's record format
+  vidpost run video_r1 --preset paper --dry-run  what the published run needs
+  vidpost run video_r1 --set seed=3 --set stages.rl.max_steps=100
+  vidpost run --resume runs/video_r1-20261122-101500
+"""
+
+
+def fail(message: str, code: int = 2) -> NoReturn:
+    """One message, no traceback."""
+    click.echo(f"error: {message}", err=True)
+    sys.exit(code)
+
+
+def parse_overrides(pairs: tuple[str, ...]) -> dict[str, Any]:
+    """`key=value` pairs; values are JSON where they parse as JSON, else text."""
+    overrides: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals or not key:
+            fail(f"--set {pair}: write key=value, for example --set seed=3.")
+        try:
+            overrides[key] = json.loads(text)
+        except json.JSONDecodeError:
+            overrides[key] = text
+    return overrides
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("method", required=False)
+@click.option("--preset", default="mini", show_default=True, help="mini, paper or a file.")
+@click.option("--data", type=click.Path(path_type=Path), help="Your records (Video-R1 format).")
+@click.option("--eval-data", type=click.Path(path_type=Path), help="Records to evaluate on.")
+@click.option("--video-root", type=click.Path(path_type=Path), help="Folder of their videos.")
+@click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="Override one setting.")
+@click.option("--smoke", is_flag=True, help="Two steps a stage, a handful of clips.")
+@click.option("--out", type=click.Path(path_type=Path), help="Run folder (default runs/...).")
+@click.option("--resume", type=click.Path(path_type=Path), help="Continue this run.")
+@click.option("--dry-run", is_flag=True, help="Print the plan; nothing is run or downloaded.")
+@click.option(
+    "--packed/--no-packed", default=True, help="Compute a prompt once a group in the loss."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def run(
+    method: str | None,
+    preset: str,
+    data: Path | None,
+    eval_data: Path | None,
+    video_root: Path | None,
+    pairs: tuple[str, ...],
+    smoke: bool,
+    out: Path | None,
+    resume: Path | None,
+    dry_run: bool,
+    packed: bool,
+    as_json: bool,
+) -> None:
+    """Train METHOD, evaluate every checkpoint and write a report."""
+    if (method is None) == (resume is None):
+        fail("give a method (vidpost run video_r1) or --resume FOLDER, not both and not neither.")
+    _quiet_libraries()
+    from reproductions.shared import run as engine
+
+    overrides = parse_overrides(pairs)
+    try:
+        if resume is not None:
+            where = resume
+            folder = engine.resume(resume)
+        else:
+            assert method is not None
+            chosen = engine.find_method(method)
+            options = engine.Options(
+                preset=preset,
+                overrides=overrides,
+                data=data,
+                eval_data=eval_data,
+                video_root=video_root,
+                out=out,
+                smoke=smoke,
+                packed=packed,
+            )
+            settings = engine.settings_of(chosen, options)
+            if dry_run:
+                _show_plan(settings, as_json)
+                return
+            if data is None and settings.synthetic is None:
+                _require_machine(settings)
+            where = out or engine.new_folder(chosen.id)
+            options = engine.with_folder(options, where)
+            folder = engine.run(chosen, options)
+    except engine.RunError as error:
+        fail(str(error))
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] in ("torch", "transformers", "trl", "av", "peft"):
+            fail(f"{error.name} is not installed. Training needs: pip install 'vidpost[train]'.")
+        raise
+    except KeyboardInterrupt:
+        click.echo(f"\nstopped. Continue with: vidpost run --resume {where}", err=True)
+        sys.exit(130)
+    _show_result(folder, as_json)
+
+
+def _quiet_libraries() -> None:
+    for name, value in {
+        "TOKENIZERS_PARALLELISM": "false",
+        "TRANSFORMERS_VERBOSITY": "error",
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        "OMP_NUM_THREADS": "1",
+    }.items():
+        os.environ.setdefault(name, value)
+
+
+def _show_plan(settings: Any, as_json: bool) -> None:
+    from reproductions.shared.plan import make_plan, render
+    from rich.console import Console
+
+    plan = make_plan(settings)
+    if as_json:
+        click.echo(json.dumps(plan.to_dict(), indent=1))
+    else:
+        Console().print(render(plan))
+
+
+def _require_machine(settings: Any) -> None:
+    from reproductions.shared.plan import check_machine
+
+    problems = check_machine(settings)
+    if problems:
+        fail(
+            " ".join(problems)
+            + " See what it needs with --dry-run, or run --preset mini on this machine."
+        )
+
+
+def _show_result(folder: Path, as_json: bool) -> None:
+    evaluation = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
+    if as_json:
+        files = {n: str(folder / n) for n in ("card.yaml", "report.html", "log.jsonl")}
+        click.echo(json.dumps({"folder": str(folder), "files": files, **evaluation}, indent=1))
+        return
+    from rich.console import Console
+
+    console = Console()
+    console.print(result_table(evaluation))
+    for line in verdicts(evaluation):
+        console.print(line, highlight=False)
+    console.print(f"report  {folder / 'report.html'}", highlight=False, soft_wrap=True)
+    console.print(f"card    {folder / 'card.yaml'}", highlight=False, soft_wrap=True)
+
+
+def result_table(evaluation: Mapping[str, Any]) -> Any:
+    """A table of all checkpoints, overall and by task."""
+    from rich.table import Table
+
+    names = evaluation["checkpoints"]
+    table = Table(title="Accuracy on held-out clips, with 95 % interval")
+    table.add_column("task")
+    table.add_column("n", justify="right")
+    for name in names:
+        table.add_column("before" if name == "base" else f"after {name.upper()}", justify="right")
+    tasks = dict.fromkeys(r["task"] for r in evaluation["rows"])
+    for task in tasks:
+        rows = {r["checkpoint"]: r for r in evaluation["rows"] if r["task"] == task}
+        cells = [_cell(rows[name]) for name in names]
+        table.add_row(task, str(rows[names[0]]["n"]), *cells, end_section=task == "all")
+    return table
+
+
+def _cell(row: Mapping[str, Any]) -> str:
+    interval = row["interval"]
+    ends = f" [{100 * interval[0]:.0f}, {100 * interval[1]:.0f}]" if interval else ""
+    return f"{100 * row['score']:.1f}{ends}"
+
+
+def verdicts(evaluation: Mapping[str, Any]) -> list[str]:
+    """One sentence a comparison over all tasks."""
+    lines = []
+    for c in evaluation["comparisons"]:
+        if c["task"] != "all":
+            continue
+        low, high = c["interval"] or (None, None)
+        ends = f" [{100 * low:+.1f}, {100 * high:+.1f}]" if low is not None else ""
+        p = c["p_value"]
+        chance = "" if p is None else "p < 0.0001" if p < 1e-4 else f"p = {p:.4f}"
+        lines.append(
+            f"{c['a']} -> {c['b']}: {100 * c['difference']:+.1f} points{ends}  ({c['test']}, {chance})"
+        )
+    return lines

@@ -1,0 +1,314 @@
+"""Figures as inline SVG: readable in both schemes, with the same content as text below them.
+
+Colours come from the style sheet's classes and `currentColor`; series differ in shape as well as in
+colour. Points of different protocols are never joined or drawn on one axis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import count
+
+from markupsafe import Markup
+
+from vidpost.site.text import escape, number
+
+_WIDTH = 720
+
+
+def _svg(title: str, desc: str, width: float, height: float, body: Sequence[str]) -> str:
+    return (
+        f'<svg class="figure" role="img" viewBox="0 0 {width:g} {height:g}" '
+        f'width="{width:g}" height="{height:g}">'
+        f"<title>{escape(title)}</title><desc>{escape(desc)}</desc>{''.join(body)}</svg>"
+    )
+
+
+def _figure(svg: str, caption: str, table: str, summary: str) -> Markup:
+    """A figure with its caption and the same numbers in a table that can be opened."""
+    return Markup(
+        f'<figure class="plot"><div class="scroll" role="region" tabindex="0" '
+        f'aria-label="{escape(caption)}">{svg}</div><figcaption>{escape(caption)}</figcaption>\n'
+        f"<details><summary>{escape(summary)}</summary>{table}</details></figure>"
+    )
+
+
+def _table(caption: str, head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    header = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in head)
+    body = "".join(
+        f'<tr><th scope="row">{escape(first)}</th>'
+        + "".join(f'<td class="num">{escape(cell)}</td>' for cell in rest)
+        + "</tr>"
+        for first, *rest in rows
+    )
+    return (
+        f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(caption)}">'
+        f'<table class="plain"><caption>{escape(caption)}</caption>'
+        f"<thead><tr>{header}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _text(x: float, y: float, text: object, css: str = "", anchor: str = "start") -> str:
+    place = "" if anchor == "start" else f' text-anchor="{anchor}"'
+    css = f' class="{css}"' if css else ""
+    return f'<text x="{x:g}" y="{y:g}"{css}{place}>{escape(text)}</text>'
+
+
+# --- the pipeline of Figure 1, in our own drawing -------------------------------------------
+
+_BOXES = (
+    # key, x, y, width, text lines, class, link
+    ("pre", 10, 34, 150, ("Pretrained LLM", "+ vision encoder"), "stage", "taxonomy/sft_modality_integration/"),
+    ("lmm", 215, 34, 110, ("Video-LMM",), "model", ""),
+    ("sft", 10, 144, 150, ("Instruction tuning",), "stage", "taxonomy/sft_instruction_tuning/"),
+    ("ins", 215, 144, 110, ("Instructed", "Video-LMM"), "model", ""),
+    ("ali", 380, 144, 150, ("RL for alignment",), "stage", "taxonomy/rl_alignment/"),
+    ("alm", 585, 144, 125, ("Aligned", "Video-LMM"), "model", ""),
+    ("cot", 380, 34, 150, ("Cold-start", "fine-tuning"), "focus", "taxonomy/sft_cot_reasoning/"),
+    ("cold", 585, 34, 125, ("Cold-started", "Video-LMM"), "model", ""),
+    ("rl", 380, 254, 150, ("RL for video", "reasoning"), "focus", "taxonomy/rl/"),
+    ("rein", 585, 254, 125, ("Reinforced", "Video-LMM"), "focus", "taxonomy/rl_reinforced_video_lmms/"),
+    ("tts", 585, 364, 125, ("Test-time", "scaling"), "focus", "taxonomy/tts/"),
+)  # fmt: skip
+
+_ARROWS = (
+    # solid: the usual way; dashed: an alternative
+    ("M160 62H213", ""), ("M325 62H378", ""), ("M530 62H583", ""),
+    ("M270 90V116H85V142", ""), ("M160 172H213", ""), ("M325 172H378", ""), ("M530 172H583", ""),
+    ("M647 90V117H557V228H455V252", ""), ("M530 282H583", ""), ("M647 310V362", ""),
+    ("M346 62V282H378", "dashed"),
+    ("M270 200V392H583", "dashed"), ("M647 200V252", "hidden"),
+)  # fmt: skip
+
+PIPELINE_TEXT = (
+    "A pretrained language model is joined to a vision encoder (modality integration) and becomes a "
+    "Video-LMM. One way leads through instruction tuning to an instructed Video-LMM, and through RL "
+    "for alignment to an aligned one. The way to reasoning leads through cold-start fine-tuning to a "
+    "cold-started Video-LMM, and through RL for video reasoning to a reinforced Video-LMM, which "
+    "test-time scaling lets think longer. Dashed: RL straight from the Video-LMM without a cold "
+    "start, and test-time scaling on instructed, cold-started or aligned models. The survey's focus "
+    "is marked: cold start, RL for video reasoning, the reinforced model, test-time scaling."
+)
+
+
+def pipeline(base: str, known: frozenset[str]) -> Markup:
+    """The training pipeline, each box a link where the taxonomy has its word.
+
+    Args:
+        base: Way from the page to the site's root.
+        known: Addresses that exist.
+    """
+    body = [
+        '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" '
+        'markerHeight="7" orient="auto"><path d="M0 0L8 4L0 8z" class="tip"/></marker></defs>'
+    ]
+    for path, kind in _ARROWS:
+        if kind != "hidden":
+            body.append(f'<path d="{path}" class="arrow {kind}" marker-end="url(#tip)"/>')
+    for _, x, y, width, lines, css, target in _BOXES:
+        radius = 28 if css != "model" else 6
+        box = f'<rect x="{x}" y="{y}" width="{width}" height="56" rx="{radius}" class="box {css}"/>'
+        top = y + 33 - 9 * (len(lines) - 1)
+        box += "".join(
+            _text(x + width / 2, top + 18 * i, line, "label", "middle")
+            for i, line in enumerate(lines)
+        )
+        body.append(f'<a href="{base}{target}">{box}</a>' if target in known else box)
+    body.append(_text(10, 20, "round: a training step · square: a model · filled: the survey's focus", "axis"))
+    body.append(_text(28, 386, "dashed: also done", "axis"))
+    svg = _svg("From pretrained parts to a reasoning Video-LMM", PIPELINE_TEXT, 720, 430, body)
+    return Markup(
+        '<figure class="plot"><div class="scroll" role="region" tabindex="0" '
+        f'aria-label="Pipeline of post-training">{svg}</div>'
+        "<figcaption>Post-training of video models, after Figure 1 of the survey, redrawn</figcaption>\n"
+        f"<details><summary>The picture in words</summary><p>{escape(PIPELINE_TEXT)}</p></details>"
+        "</figure>"
+    )
+
+
+# --- plots of the catalogue -----------------------------------------------------------------
+
+
+def months(counts: dict[str, dict[str, int]]) -> Markup:
+    """Works a month, stacked by kind.
+
+    Args:
+        counts: Month ("2025-03") -> kind of work -> number of works.
+    """
+    first, last = min(counts), max(counts)
+    start = max(first, f"{int(last[:4]) - 3}-01")
+    year, month = int(start[:4]), int(start[5:])
+    names = []
+    for _ in count():
+        names.append(f"{year}-{month:02d}")
+        if names[-1] >= last:
+            break
+        year, month = (year, month + 1) if month < 12 else (year + 1, 1)
+    early = sum(sum(row.values()) for name, row in counts.items() if name < start)
+    kinds = ("method", "benchmark", "dataset")
+    tallest = max(sum(counts.get(name, {}).values()) for name in names) or 1
+    step = (_WIDTH - 50) / len(names)
+    scale = 170 / tallest
+    body = []
+    for tick in sorted({tallest, tallest // 2, 0}):
+        y = 200 - tick * scale
+        body.append(f'<path d="M40 {y:.1f}H{_WIDTH - 8}" class="grid"/>')
+        body.append(_text(34, y + 4, tick, "axis", "end"))
+    for i, name in enumerate(names):
+        y = 200.0
+        for kind in kinds:
+            n = counts.get(name, {}).get(kind, 0)
+            if n:
+                y -= n * scale
+                body.append(
+                    f'<rect x="{42 + i * step:.1f}" y="{y:.1f}" width="{max(step - 2, 1):.1f}" '
+                    f'height="{n * scale:.1f}" class="fill-{kind}"><title>{name}: {n} '
+                    f"{kind}{'s' if n > 1 else ''}</title></rect>"
+                )
+        if name.endswith("-01") or i == 0:
+            body.append(_text(42 + i * step, 218, name[:4], "axis"))
+    for i, kind in enumerate(kinds):
+        body.append(f'<rect x="{44 + i * 130}" y="4" width="11" height="11" class="fill-{kind}"/>')
+        label = {"method": "methods", "benchmark": "benchmarks", "dataset": "data sets"}[kind]
+        body.append(_text(60 + i * 130, 14, label, "axis"))
+    rows = [(name, *(counts[name].get(kind, 0) for kind in kinds)) for name in sorted(counts)]
+    caption = "Works by the month of their first arXiv version"
+    if early:
+        caption += f"; {early} before {start[:4]} are only in the table and the list"
+    svg = _svg("Works by month", caption, _WIDTH, 226, body)
+    head = ("Month", "Methods", "Benchmarks", "Data sets")
+    return _figure(svg, caption, _table(caption, head, rows), "The numbers")
+
+
+def dots(title: str, unit: str, rows: Sequence[tuple[str, float, str]]) -> Markup:
+    """One board: a dot for each model, best first. The numbers are in the table that follows.
+
+    Args:
+        title: What the board is.
+        unit: Unit of the values.
+        rows: (model, value, method's name), in any order; drawn from the largest down.
+    """
+    rows = sorted(rows, key=lambda row: -row[1])[:25]
+    low, high = min(v for _, v, _ in rows), max(v for _, v, _ in rows)
+    pad = (high - low) * 0.08 or max(abs(high) * 0.05, 1e-6)
+    low, high = low - pad, high + pad
+    left, right = 250, _WIDTH - 60
+
+    def place(value: float) -> float:
+        return left + (value - low) / (high - low) * (right - left)
+
+    body = []
+    height = 22 * len(rows) + 34
+    for i in range(5):
+        value = low + (high - low) * i / 4
+        body.append(f'<path d="M{place(value):.1f} 6V{height - 24}" class="grid"/>')
+        body.append(_text(place(value), height - 8, f"{value:.3g}", "axis", "middle"))
+    for i, (model, value, _) in enumerate(rows):
+        y = 20 + 22 * i
+        name = model if len(model) <= 34 else f"{model[:33]}…"
+        body.append(_text(left - 12, y + 4, name, "label small", "end"))
+        body.append(f'<circle cx="{place(value):.1f}" cy="{y}" r="5" class="fill-method"/>')
+        body.append(_text(place(value) + 9, y + 4, number(value), "axis"))
+    svg = _svg(title, f"{len(rows)} models, {unit}; axis from {low:.3g} to {high:.3g}", _WIDTH, height, body)
+    note = "" if low <= 0 else "; the axis does not start at zero"
+    return Markup(
+        f'<figure class="plot"><div class="scroll" role="region" tabindex="0" '
+        f'aria-label="{escape(title)}">{svg}</div>'
+        f"<figcaption>{escape(title + note)}</figcaption></figure>"
+    )
+
+
+def years(title: str, unit: str, points: Sequence[tuple[str, float, str]]) -> Markup:
+    """Values over time under one protocol, points not joined.
+
+    Args:
+        title: Benchmark, metric and protocol.
+        unit: Unit of the values.
+        points: (month "2025-03", value, model).
+    """
+    places = [int(m[:4]) + (int(m[5:]) - 0.5) / 12 for m, _, _ in points]
+    values = [value for _, value, _ in points]
+    x0, x1 = min(places) - 0.05, max(places) + 0.05
+    low, high = min(values), max(values)
+    pad = (high - low) * 0.12 or 1.0
+    low, high = low - pad, high + pad
+
+    def at(x: float, value: float) -> tuple[float, float]:
+        return 50 + (x - x0) / (x1 - x0) * (_WIDTH - 80), 210 - (value - low) / (high - low) * 190
+
+    body = []
+    for i in range(5):
+        value = low + (high - low) * i / 4
+        _, y = at(x0, value)
+        body.append(f'<path d="M50 {y:.1f}H{_WIDTH - 20}" class="grid"/>')
+        body.append(_text(44, y + 4, f"{value:.3g}", "axis", "end"))
+    seen = sorted({m for m, _, _ in points})
+    for name in seen[:: max(1, len(seen) // 8)]:
+        x, _ = at(int(name[:4]) + (int(name[5:]) - 0.5) / 12, low)
+        body.append(_text(x, 230, name, "axis", "middle"))
+    for x, (_, value, model) in zip(places, points, strict=True):
+        cx, cy = at(x, value)
+        body.append(
+            f'<circle cx="{cx:.1f}" cy="{cy:.1f}" r="5" class="fill-method">'
+            f"<title>{escape(model)}: {number(value)}</title></circle>"
+        )
+    svg = _svg(title, f"{len(points)} numbers, {unit}, by month of the paper", _WIDTH, 238, body)
+    rows = [(model, m, number(v)) for m, v, model in sorted(points)]
+    return _figure(svg, title, _table(title, ("Model", "Month", unit), rows), "The numbers")
+
+
+def grid(
+    title: str,
+    rows: Sequence[tuple[str, str]],
+    columns: Sequence[tuple[str, str]],
+    filled: dict[tuple[str, str], int],
+    base: str,
+) -> Markup:
+    """A table whose cells are filled where something is: it reads as a picture and as a table.
+
+    Args:
+        title: Caption.
+        rows: (address below the root, name) of each row.
+        columns: (address below the root, name) of each column.
+        filled: (row name, column name) -> how many; absent cells are empty.
+        base: Way from the page to the site's root.
+    """
+    head = "".join(
+        f'<th scope="col"><a href="{base}{path}"><span>{escape(name)}</span></a></th>'
+        for path, name in columns
+    )
+    body = "".join(
+        f'<tr><th scope="row"><a href="{base}{path}">{escape(name)}</a></th>'
+        + "".join(
+            f'<td class="on">{n}</td>' if (n := filled.get((name, column))) else "<td></td>"
+            for _, column in columns
+        )
+        + "</tr>"
+        for path, name in rows
+    )
+    return Markup(
+        f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(title)}">'
+        f'<table class="grid-table"><caption>{escape(title)}</caption>'
+        f'<thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    )
+
+
+def flow(hooks: Sequence[str], base: str) -> Markup:
+    """The hooks in the order in which they act, as an ordered list of links."""
+    items = "".join(f'<li><a href="#{hook}"><code>{hook}</code></a></li>' for hook in hooks)
+    return Markup(f'<ol class="flow">{items}</ol>')
+
+
+def badge(status: str) -> str:
+    """A status badge for a README: a stand-alone SVG without fonts or scripts of other hosts."""
+    colour = {"listed": "#5c6370", "described": "#4a5f8f", "linked": "#2f6f8f",
+              "runnable": "#2c7a4b", "reproduced": "#1d6b3a"}[status]  # fmt: skip
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" width="132" height="20" role="img" '
+        f'aria-label="vidpost: {status}"><title>vidpost: {status}</title>'
+        '<rect width="132" height="20" rx="3" fill="#333a45"/>'
+        f'<path d="M52 0h77a3 3 0 0 1 3 3v14a3 3 0 0 1-3 3H52z" fill="{colour}"/>'
+        '<g fill="#fff" font-family="Verdana,Geneva,sans-serif" font-size="11" '
+        'text-anchor="middle"><text x="26" y="14">vidpost</text>'
+        f'<text x="92" y="14">{status}</text></g></svg>\n'
+    )

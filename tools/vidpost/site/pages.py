@@ -1,0 +1,543 @@
+"""Every generated page: entries, tables, taxonomy, and the pages that are made from all of them."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from vidpost.catalog import graph
+from vidpost.catalog.diagnostics import CODES
+from vidpost.catalog.models import (
+    FOLDERS,
+    KINDS,
+    BenchmarkEntry,
+    Entry,
+    MethodEntry,
+    MetricEntry,
+    ReportedNumber,
+    ResultCard,
+    Work,
+)
+from vidpost.site import context as ctx
+from vidpost.site import figures, tables
+from vidpost.site.bibtex import bibtex
+from vidpost.site.context import ONE, PLURAL, TITLE, Site
+from vidpost.site.delta import BASELINE_DOES, read_hooks
+from vidpost.site.fields import describe_models
+from vidpost.site.render import Renderer, base, raw
+from vidpost.site.text import number, plain
+
+SURVEY_ARXIV = "2510.05034"
+
+Pages = Iterator[tuple[str, str]]
+"""(path below docs/, text)."""
+
+TEMPLATES = {
+    "method": "method",
+    "benchmark": "benchmark",
+    "dataset": "dataset",
+    "metric": "metric",
+    "survey": "survey_entry",
+}
+
+
+def pages(site: Site, renderer: Renderer, known: frozenset[str]) -> Pages:
+    """All Markdown pages.
+
+    Args:
+        site: The catalogue and what was worked out about it.
+        renderer: Remembers the addresses that pages link to.
+        known: Addresses of pages that pictures may link to.
+    """
+    for kind, entry in site.catalog.entries():
+        yield entry_page(site, renderer, kind, entry)
+    yield from taxonomy(site, renderer)
+    for kind in PLURAL:
+        yield f"{PLURAL[kind]}.md", renderer.page(
+            f"{PLURAL[kind]}.md", "table", **tables.table(site, kind)
+        )
+    yield home(site, renderer, known)
+    yield survey(site, renderer, known)
+    yield timeline(site, renderer)
+    yield results(site, renderer)
+    yield whats_new(site, renderer)
+    yield compare(site, renderer)
+    yield api(site, renderer)
+    yield hooks(site, renderer)
+    yield "contribute/fields.md", renderer.page(
+        "contribute/fields.md", "fields", models=describe_models()
+    )
+    yield "contribute/codes.md", renderer.page("contribute/codes.md", "codes", codes=CODES)
+
+
+# --- entries --------------------------------------------------------------------------------
+
+
+def entry_page(site: Site, renderer: Renderer, kind: str, entry: Entry) -> tuple[str, str]:
+    """The page of one entry."""
+    path = f"catalog/{PLURAL[kind]}/{entry.id}.md"
+    file = site.file(kind, entry.id)
+    back: dict[str, list[str]] = defaultdict(list, site.backlinks.get(entry.id, {}))
+    trail = [(f"{PLURAL[kind]}/", TITLE[kind])]
+    values: dict[str, Any] = {}
+    if isinstance(entry, Work):
+        if entry.taxonomy and entry.taxonomy[0] in site.catalog.words:
+            leaf = site.catalog.words[entry.taxonomy[0]]
+            trail.append((f"taxonomy/{leaf.id}/", leaf.name))
+        text = bibtex(entry)
+        values["bibtex"] = raw(text.replace("`", "'")) if text else None
+        values["near"] = _near(site, kind, entry)
+    if isinstance(entry, MethodEntry):
+        values |= _method(site, entry)
+    elif isinstance(entry, BenchmarkEntry):
+        values |= {
+            "metrics": _Lookup(site.catalog.metrics),
+            "boards": boards(site, entry.id),
+            "reproductions": _by_protocol(site.cards(kind="reproduction", benchmark=entry.id)),
+            "miniatures": _by_protocol(site.cards(kind="miniature", benchmark=entry.id)),
+        }
+    elif isinstance(entry, MetricEntry):
+        pass
+    page = renderer.page(
+        path, TEMPLATES[kind], entry=entry, file=file, source=renderer.edit_url(file),
+        back=back, trail=trail, changed=site.changed.get(file),
+        json_path=f"api/v1/{PLURAL[kind]}/{entry.id}.json", **values,
+    )  # fmt: skip
+    return path, page
+
+
+class _Lookup(dict[str, Any]):
+    """A mapping in which absent keys are None, for templates."""
+
+    def __missing__(self, key: str) -> None:
+        return None
+
+
+def _near(site: Site, kind: str, entry: Work) -> list[str]:
+    """Up to eight entries of the kind that share most leaves, nearest first."""
+    shared: Counter[str] = Counter()
+    for word in entry.taxonomy:
+        for other_kind, other in site.by_word.get(word, ()):
+            if other_kind == kind and other != entry.id:
+                shared[other] += 1
+    ranked = sorted(shared, key=lambda name: (-shared[name], name))
+    return ranked[:8]
+
+
+def _method(site: Site, entry: MethodEntry) -> dict[str, Any]:
+    module = site.module(entry.id)
+    longest = max((len(run) for run in re.findall("`+", module.source)), default=0) if module else 0
+    pivot, sources = _pivot(entry)
+    return {
+        "module": module,
+        "fence": raw("`" * max(3, longest + 1)),
+        "differences": site.differences(entry),
+        "pivot": pivot,
+        "sources": sources,
+        "reproductions": site.cards(kind="reproduction", method=entry.id),
+        "miniatures": site.cards(kind="miniature", method=entry.id),
+        "claims": site.claims(entry),
+        "plot": None,
+        "hyperparameters": site.hyperparameters(entry),
+        "has_mini": (site.folder(entry) / "mini.yaml").is_file(),
+        "openness": site.openness(entry),
+    }
+
+
+class Cell(NamedTuple):
+    """One number of a table.
+
+    Attributes:
+        text: The number as printed, with its unit.
+        flag: Why it is not verified, "" if it is.
+    """
+
+    text: str
+    flag: str
+
+
+def _printed(item: ReportedNumber) -> str:
+    unit = {"%": " %", "seconds": " s"}.get(item.unit, "")
+    return f"{item.value:g}{unit}"
+
+
+def _flag(entry: MethodEntry, index: int) -> str:
+    for path, why in entry.unverified.items():
+        if path == f"reported[{index}]" or path.startswith(f"reported[{index}]."):
+            return why
+    return ""
+
+
+def _pivot(entry: MethodEntry) -> tuple[list[dict[str, Any]], list[str]]:
+    """Reported numbers as tables with one column a model, and the sources they point to."""
+    if not entry.reported:
+        return [], []
+    sources = list(dict.fromkeys(item.source for item in entry.reported))
+    models = list(dict.fromkeys(item.model or entry.name for item in entry.reported))
+    rows: dict[tuple[str, ...], dict[str, Any]] = {}
+    for index, item in enumerate(entry.reported):
+        words = ctx.setting(item.setting)
+        key = (item.benchmark, item.split or "", item.metric, words or "")
+        row = rows.setdefault(
+            key,
+            {"benchmark": item.benchmark, "split": item.split, "metric": item.metric,
+             "setting": words, "cells": {}, "sources": set()},
+        )  # fmt: skip
+        cell = Cell(_printed(item), _flag(entry, index))
+        old = row["cells"].get(item.model or entry.name)
+        if old is not None:  # two numbers for one cell: both are shown
+            cell = Cell(f"{old.text}, {cell.text}", old.flag or cell.flag)
+        row["cells"][item.model or entry.name] = cell
+        row["sources"].add(sources.index(item.source) + 1)
+    order = {row: place for place, row in enumerate(dict.fromkeys(k[0] for k in rows))}
+    result = []
+    for start in range(0, len(models), 4):
+        group = models[start : start + 4]
+        table = [
+            {**row, "cells": [row["cells"].get(model) for model in group],
+             "sources": sorted(row["sources"])}
+            for _, row in sorted(rows.items(), key=lambda item: order[item[0][0]])
+            if any(model in row["cells"] for model in group)
+        ]  # fmt: skip
+        caption = "Numbers as published, in percent unless another unit is given"
+        result.append({"caption": caption, "models": group, "rows": table})
+    return result, sources
+
+
+def _by_protocol(cards: dict[str, ResultCard]) -> list[tuple[str, dict[str, ResultCard]]]:
+    groups: dict[str, dict[str, ResultCard]] = {}
+    for key, card in cards.items():
+        groups.setdefault(card.fingerprint, {})[key] = card
+    return sorted(groups.items())
+
+
+def boards(site: Site, benchmark: str) -> list[dict[str, Any]]:
+    """Boards of reported numbers: one for each metric, split, unit and protocol; largest first."""
+    groups: dict[tuple[str, str, str, str], list[dict[str, Any]]] = {}
+    for method, item in site.reported_on.get(benchmark, ()):
+        index = method.reported.index(item)
+        key = (item.metric, item.split or "", ctx.setting(item.setting) or "", item.unit)
+        groups.setdefault(key, []).append(
+            {"model": item.model or method.name, "method": method.id, "value": item.value,
+             "text": f"{item.value:g}", "source": item.source, "flag": _flag(method, index),
+             "month": ctx.month(method)}
+        )  # fmt: skip
+    result = []
+    for (metric, split, words, unit), rows in groups.items():
+        known = site.catalog.metrics.get(metric)
+        down = known is not None and known.direction == "lower"
+        rows.sort(key=lambda row: (row["value"] if down else -row["value"], row["model"]))
+        name = known.name if known else metric
+        title = ", ".join(filter(None, (name, split, words or "protocol not reported")))
+        points = [(str(row["model"]), float(row["value"]), str(row["method"])) for row in rows]
+        result.append(
+            {"title": title, "unit": "percent" if unit == "%" else unit, "rows": rows,
+             "plot": figures.dots(title, unit, points) if len(rows) > 2 else raw("")}
+        )  # fmt: skip
+    result.sort(key=lambda board: (-len(board["rows"]), board["title"]))
+    for place, board in enumerate(result):
+        board["anchor"] = f"board-{place + 1}"
+    return result
+
+
+# --- taxonomy -------------------------------------------------------------------------------
+
+
+def taxonomy(site: Site, renderer: Renderer) -> Pages:
+    """The tree, and one page a word."""
+    groups = []
+    for kind, heading in ctx.WORD_KINDS.items():
+        tops = [
+            word.id
+            for word in site.catalog.words.values()
+            if word.kind == kind or (word.kind == "leaf" and kind == "pillar")
+            if word.parent not in site.catalog.words
+        ]
+        if tops:
+            groups.append((heading, [_tree(site, name, {name}) for name in tops]))
+    yield "taxonomy/index.md", renderer.page("taxonomy/index.md", "taxonomy", groups=groups)
+    for word in site.catalog.words.values():
+        path = f"taxonomy/{word.id}.md"
+        above = graph.ancestors(site.catalog, word.id)
+        members: dict[str, list[Entry]] = {}
+        for kind, name in site.by_word.get(word.id, ()):
+            members.setdefault(kind, []).append(site.catalog.of_kind(kind)[name])
+        listed = [
+            (TITLE[kind], kind, sorted(rows, key=_newest_first))
+            for kind in KINDS
+            if (rows := members.get(kind))
+        ]
+        beside = [
+            name for name in graph.children(site.catalog, word.parent) if name != word.id
+        ] if word.parent else []  # fmt: skip
+        trail = [("taxonomy/", "Taxonomy")]
+        trail += [(f"taxonomy/{name}/", site.catalog.words[name].name) for name in reversed(above)]
+        yield path, renderer.page(
+            path, "word", item=word, ancestors=above, groups=listed, trail=trail, beside=beside,
+            below=graph.children(site.catalog, word.id),
+            source=renderer.edit_url(site.file("word", word.id)),
+        )  # fmt: skip
+
+
+def _newest_first(entry: Entry) -> tuple[str, str]:
+    when = ctx.month(entry) or str(ctx.year(entry) or "0000")
+    return "".join(chr(ord("9") - ord(c) + ord("0")) if c.isdigit() else c for c in when), entry.id
+
+
+def _tree(site: Site, name: str, seen: set[str]) -> dict[str, Any]:
+    below = [each for each in graph.children(site.catalog, name) if each not in seen]
+    seen |= set(below)
+    word = site.catalog.words[name]
+    return {
+        "id": name,
+        "origin": word.origin,
+        "count": len(site.by_word.get(name, ())),
+        "children": [_tree(site, each, seen) for each in below],
+    }
+
+
+# --- pages made from everything -------------------------------------------------------------
+
+
+def home(site: Site, renderer: Renderer, known: frozenset[str]) -> tuple[str, str]:
+    """The landing page: four numbers and four ways in."""
+    catalog = site.catalog
+    counts = [
+        (len(catalog.methods), "methods", "methods/"),
+        (len(catalog.benchmarks), "benchmarks", "benchmarks/"),
+        (sum(len(m.reported) for m in catalog.methods.values()), "reported numbers", "results/"),
+        (_runnable(site, catalog.methods), "methods to run", "methods/?status=runnable"),
+    ]
+    latest = sorted(
+        (entry for _, entry in catalog.entries() if isinstance(entry, Work)),
+        key=lambda entry: (entry.added, bool(entry.summary), ctx.month(entry) or ""),
+        reverse=True,
+    )[:5]
+    # Addresses are checked without their query.
+    page = renderer.page(
+        "index.md", "home", numbers=counts, latest=latest,
+        pipeline=figures.pipeline(base("index.md"), known),
+    )  # fmt: skip
+    return "index.md", page
+
+
+def _runnable(site: Site, names: Any) -> int:
+    return sum(
+        site.catalog.methods[name].status in ("runnable", "reproduced")
+        for name in names
+        if name in site.catalog.methods
+    )
+
+
+STORIES = {
+    "sft": "Basic tuning joins the parts, fits a domain, and teaches the model to follow "
+    "instructions. Reasoning models add answers with a chain of thought, best with steps that "
+    "point at frames, spans or regions. A few thousand good samples are often enough, since this "
+    "stage now mainly prepares the format in which reinforcement learning explores.",
+    "rl": "Most works sample a group of answers, score them with rules that can be verified, and "
+    "compare each with its group (GRPO). What differs is what is compared, how rewards are shaped "
+    "and how tokens are weighted. Preference optimisation learns from pairs instead. Little but "
+    "well-checked data can match large fine-tuning sets.",
+    "tts": "Weights stay; computation grows. Prompts ask for steps, several paths are sampled and "
+    "voted on, a low confidence triggers another look, a tree is searched, or tools fetch frames. "
+    "Gains level off, so cost belongs beside accuracy.",
+}
+
+
+def survey(site: Site, renderer: Renderer, known: frozenset[str]) -> tuple[str, str]:
+    """The field in ten minutes."""
+    words = site.catalog.words
+
+    def rows(names: list[str]) -> list[dict[str, Any]]:
+        return [
+            {"id": name, "definition": words[name].definition,
+             "count": len(site.by_word.get(name, ()))}
+            for name in names
+        ]  # fmt: skip
+
+    parts = []
+    for pillar in site.catalog.words_of("pillar"):
+        members = {name for kind, name in site.by_word.get(pillar.id, ()) if kind == "method"}
+        parts.append(
+            {"id": pillar.id, "name": pillar.name, "definition": pillar.definition,
+             "methods": len(members), "runnable": _runnable(site, members),
+             "story": STORIES.get(pillar.id),
+             "leaves": rows(graph.children(site.catalog, pillar.id))}
+        )  # fmt: skip
+    ours = [
+        entry.id
+        for entry in site.catalog.surveys.values()
+        if entry.paper and entry.paper.arxiv_id == SURVEY_ARXIV
+    ]
+    page = renderer.page(
+        "survey.md", "survey", survey_id=ours[0] if ours else None, pillars=parts,
+        pipeline=figures.pipeline(base("survey.md"), known),
+        challenges=rows([word.id for word in site.catalog.words_of("challenge")]),
+        aspects=rows([word.id for word in site.catalog.words_of("reward_aspect")]),
+        protocol=rows([word.id for word in site.catalog.words_of("protocol_item")]),
+    )  # fmt: skip
+    return "survey.md", page
+
+
+def timeline(site: Site, renderer: Renderer) -> tuple[str, str]:
+    """Works by month, newest first."""
+    listed: dict[str, list[Entry]] = {}
+    counts: dict[str, dict[str, int]] = {}
+    for kind, entry in site.catalog.entries():
+        if not isinstance(entry, Work) or (isinstance(entry, MethodEntry) and entry.is_baseline):
+            continue
+        if when := ctx.month(entry):
+            row = counts.setdefault(when, {})
+            row[kind] = row.get(kind, 0) + 1
+        when = when or str(ctx.year(entry) or "Month not known")
+        listed.setdefault(when, []).append(entry)
+    order = sorted(listed, key=lambda when: when if when[0] in "12" else "", reverse=True)
+    page = renderer.page(
+        "timeline.md", "timeline", kinds=site.kinds,
+        plot=figures.months(counts) if counts else raw(""),
+        months=[(when, sorted(listed[when], key=lambda e: e.id)) for when in order],
+    )  # fmt: skip
+    return "timeline.md", page
+
+
+def results(site: Site, renderer: Renderer) -> tuple[str, str]:
+    """The index of all boards, the cards, and the pictures of what is and is not measured."""
+    reported, plots = [], []
+    total = 0
+    for name, numbers in sorted(site.reported_on.items(), key=lambda item: -len(item[1])):
+        total += len(numbers)
+        entry = site.catalog.benchmarks.get(name)
+        if entry is None:
+            continue
+        tables_ = boards(site, name)
+        largest = tables_[0]
+        reported.append(
+            {"path": site.path(name), "name": entry.name, "numbers": len(numbers),
+             "protocols": len(tables_), "methods": len({method.id for method, _ in numbers}),
+             "anchor": largest["anchor"],
+             "largest": f"{largest['title']} ({len(largest['rows'])})"}
+        )  # fmt: skip
+        points = [
+            (row["month"], row["value"], row["model"]) for row in largest["rows"] if row["month"]
+        ]
+        if len({when for when, _, _ in points}) >= 3 and len(plots) < 6:
+            plots.append(figures.years(f"{entry.name}: {largest['title']}", largest["unit"], points))
+    page = renderer.page(
+        "results.md", "results", reported=reported, total=number(total), years=plots,
+        reproductions=_by_board(site, "reproduction"), miniatures=_by_board(site, "miniature"),
+        coverage=_coverage(site), rewards=_rewards(site),
+    )  # fmt: skip
+    return "results.md", page
+
+
+def _by_board(site: Site, kind: str) -> list[tuple[str, str, dict[str, ResultCard]]]:
+    groups: dict[tuple[str, str], dict[str, ResultCard]] = {}
+    for key, card in site.cards(kind=kind).items():
+        groups.setdefault((card.benchmark, card.fingerprint), {})[key] = card
+    return [(print_, benchmark, cards) for (benchmark, print_), cards in sorted(groups.items())]
+
+
+def _coverage(site: Site) -> Any:
+    """Methods by benchmarks: how many numbers each reported. The fullest 40 by 20."""
+    filled: dict[tuple[str, str], int] = {}
+    per_method: Counter[str] = Counter()
+    per_benchmark: Counter[str] = Counter()
+    for name, numbers in site.reported_on.items():
+        entry = site.catalog.benchmarks.get(name)
+        for method, _ in numbers if entry else ():
+            filled[method.name, entry.name] = filled.get((method.name, entry.name), 0) + 1
+            per_method[method.id] += 1
+            per_benchmark[name] += 1
+    if not filled:
+        return raw("<p>None yet.</p>")
+    rows = [site.catalog.methods[name] for name, _ in per_method.most_common(40)]
+    columns = [site.catalog.benchmarks[name] for name, _ in per_benchmark.most_common(20)]
+    return figures.grid(
+        "Numbers that each method reports on each benchmark; the fullest 40 methods and 20 benchmarks",
+        [(f"catalog/methods/{entry.id}/", entry.name) for entry in rows],
+        [(f"catalog/benchmarks/{entry.id}/", entry.name) for entry in columns],
+        filled, base("results.md"),
+    )  # fmt: skip
+
+
+def _rewards(site: Site) -> Any:
+    """Methods by reward aspect."""
+    aspects = site.catalog.words_of("reward_aspect")
+    filled: dict[tuple[str, str], int] = {}
+    rows = []
+    for _, method in sorted(site.catalog.methods.items()):
+        used = {*method.reward_aspects, *(reward.aspect for reward in method.rewards)}
+        if method.rewards or len(used) > 1:
+            rows.append(method)
+            for aspect in aspects:
+                if aspect.id in used:
+                    n = sum(reward.aspect == aspect.id for reward in method.rewards)
+                    filled[method.name, aspect.name] = max(n, 1)
+    if not rows:
+        return raw("<p>No method's rewards are described yet.</p>")
+    columns = [a for a in aspects if any(key[1] == a.name for key in filled)]
+    return figures.grid(
+        "Reward aspects by method; the number counts the rewards with that aspect",
+        [(f"catalog/methods/{entry.id}/", entry.name) for entry in rows[:80]],
+        [(f"taxonomy/{aspect.id}/", aspect.name) for aspect in columns],
+        filled, base("results.md"),
+    )  # fmt: skip
+
+
+def whats_new(site: Site, renderer: Renderer) -> tuple[str, str]:
+    """Entries and cards by day, newest first."""
+    days: dict[str, dict[str, list[Any]]] = {}
+    for kind, entry in site.catalog.entries():
+        days.setdefault(str(entry.added), {}).setdefault(kind, []).append(entry.id)
+    for key, card in sorted(site.catalog.results.items()):
+        days.setdefault(str(card.date), {}).setdefault("result", []).append((key, card.method))
+    listed = [(day, list(days[day].items())) for day in sorted(days, reverse=True)]
+    return "whats-new.md", renderer.page("whats-new.md", "whats_new", days=listed)
+
+
+def compare(site: Site, renderer: Renderer) -> tuple[str, str]:
+    """The page that puts methods side by side."""
+    methods = sorted(site.catalog.methods.values(), key=lambda entry: plain(entry.name).lower())
+    pairs = [
+        (entry.id, entry.baseline)
+        for entry in methods
+        if entry.baseline and entry.status in ("linked", "runnable", "reproduced")
+    ]
+    return "compare.md", renderer.page("compare.md", "compare", methods=methods, pairs=pairs[:40])
+
+
+def api(site: Site, renderer: Renderer) -> tuple[str, str]:
+    """What the JSON files hold."""
+    words = site.catalog.words
+    page = renderer.page(
+        "api/index.md", "api", url=site.url,
+        pillars=[word.id for word in site.catalog.words_of("pillar")],
+        word_name=lambda name: words[name].name,
+    )  # fmt: skip
+    return "api/index.md", page
+
+
+def hooks(site: Site, renderer: Renderer) -> tuple[str, str]:
+    """The hooks reference, from the contract's own docstring."""
+    users: dict[str, list[str]] = defaultdict(list)
+    for name in sorted(site.catalog.methods):
+        module = site.module(name)
+        for hook in module.hooks if module else ():
+            users[hook.name].append(name)
+    rows = [
+        {"name": name, "type": type_, "meaning": _sentence(meaning),
+         "default": BASELINE_DOES[name], "users": users[name]}
+        for name, type_, meaning in read_hooks(site.catalog.root)
+        if name in BASELINE_DOES
+    ]  # fmt: skip
+    flow = figures.flow([row["name"] for row in rows], base("reproduce/hooks.md"))
+    return "reproduce/hooks.md", renderer.page("reproduce/hooks.md", "hooks", hooks=rows, flow=flow)
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+__all__ = ["FOLDERS", "ONE", "boards", "pages"]

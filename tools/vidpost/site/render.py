@@ -1,0 +1,209 @@
+"""Jinja with the catalogue's rules: strict about names, and escaping whatever is not our markup."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cached_property
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup
+
+from vidpost.catalog.loader import CatalogError
+from vidpost.catalog.models import Paper, ResultCard, Size
+from vidpost.site import context as ctx
+from vidpost.site import text
+from vidpost.site.context import PLURAL, Site
+
+DASH = Markup('<span class="absent">–</span>')
+
+
+def paper_label(paper: Paper) -> str:
+    """What the link to a paper says."""
+    if paper.arxiv_id:
+        return f"Paper on arXiv {paper.arxiv_id}"
+    if paper.openreview:
+        return "Paper on OpenReview"
+    return f"Paper, DOI {paper.doi}" if paper.doi else "Paper"
+
+
+def quoted(value: object) -> Markup:
+    """A value for YAML front matter: escaped text in double quotes."""
+    return Markup(json.dumps(str(text.escape(value)), ensure_ascii=False))
+
+
+def raw(value: object) -> Markup:
+    """Text inside a code fence: as it is, without characters that could hide or end anything."""
+    lines = str(value).replace("\r\n", "\n").split("\n")
+    return Markup("\n".join(text.visible(line) for line in lines))
+
+
+class Renderer:
+    """Renders templates for a site and remembers every address they point at.
+
+    Attributes:
+        targets: Page -> addresses below the root that it links to; checked after generation.
+    """
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.targets: dict[str, set[str]] = {}
+        env = Environment(
+            loader=PackageLoader("vidpost.site"),
+            undefined=StrictUndefined,
+            autoescape=True,  # so that macros return markup; `finalize` escapes more than HTML
+            finalize=text.escape,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+        )
+        env.filters.update(quoted=quoted, raw=raw)
+        env.globals.update(
+            STATUS=ctx.STATUS, TITLE=ctx.TITLE, ONE=ctx.ONE, PLURAL=PLURAL, RELATIONS=RELATIONS,
+            dash=DASH, number=text.number, formula=text.formula,
+            authors=ctx.authors, month=ctx.month, setting=ctx.setting, paper_label=paper_label,
+            go=self._go, link=self._link, word=self._word, outside=self._outside, sizes=_sizes,
+            card_table=self._card_table, blob=site.blob, edit_url=self.edit_url,
+            issue_url=self.issue_url, issues=f"{site.repo}/issues/new?template=reproduction.yml",
+        )  # fmt: skip
+        self.env = env
+
+    def page(self, path: str, template: str, /, **values: Any) -> str:
+        """Renders one page.
+
+        Args:
+            path: The page's file below docs/, ending in `.md`; it decides relative addresses.
+            template: Template without `.md.j2`.
+            **values: What the template uses.
+        """
+        values["base"] = base(path)
+        values["page_path"] = path
+        self.targets.setdefault(path, set())
+        rendered = self.env.get_template(f"{template}.md.j2").render(values)
+        return re.sub(r"\n{3,}", "\n\n", rendered).lstrip()
+
+    def edit_url(self, file: str) -> str:
+        """Where a file of the repository is edited in the browser."""
+        return f"{self.site.repo}/edit/main/{file}"
+
+    def issue_url(self, name: str) -> str:
+        """The form that corrects an entry, with its id filled in."""
+        return f"{self.site.repo}/issues/new?template=correct-entry.yml&entry={quote(name)}"
+
+    @cached_property
+    def _names(self) -> dict[str, Markup]:
+        return {entry.id: text.escape(entry.name) for _, entry in self.site.catalog.entries()}
+
+    @pass_context
+    def _go(self, context: Context, path: str) -> Markup:
+        path = str(path)
+        self.targets[context["page_path"]].add(path)
+        return Markup(f"{context['base']}{path}" or "./")
+
+    @pass_context
+    def _link(self, context: Context, name: str, label: str | None = None) -> Markup:
+        path = self.site.path(name)
+        if path is None:
+            return Markup(f"<code>{text.escape(name)}</code>")
+        self.targets[context["page_path"]].add(path)
+        shown = text.escape(label) if label else self._names[name]
+        return Markup(f'<a href="{context["base"]}{path}">{shown}</a>')
+
+    @pass_context
+    def _word(self, context: Context, name: str, css: str = "") -> Markup:
+        item = self.site.catalog.words.get(name)
+        if item is None:
+            return Markup(f"<code>{text.escape(name)}</code>")
+        path = f"taxonomy/{name}/"
+        self.targets[context["page_path"]].add(path)
+        style = f' class="{css}"' if css else ""
+        return Markup(f'<a{style} href="{context["base"]}{path}">{text.escape(item.name)}</a>')
+
+    def _outside(self, address: str, label: str) -> Markup:
+        safe = text.outside(str(address))
+        shown = text.escape(label)
+        return Markup(f'<a href="{safe}">{shown}</a>') if safe else shown
+
+    @pass_context
+    def _card_table(self, context: Context, cards: dict[str, ResultCard], caption: str) -> Markup:
+        rows = []
+        for key, card in sorted(cards.items(), key=lambda item: (item[1].method, item[0])):
+            link = self._link(context, card.method)
+            metric = self._link(context, card.metric)
+            low, high = card.interval
+            seeds = ", ".join(map(str, card.seeds))
+            address = text.outside(self.site.blob(f"catalog/results/{key}.yaml"))
+            rows.append(
+                f'<tr><th scope="row">{link}</th><td>{text.escape(card.task)}</td>'
+                f'<td>{metric}</td><td class="num">{card.score:.3f}</td>'
+                f'<td class="num">{low:.3f} to {high:.3f}</td><td class="num">{card.n:,}</td>'
+                f'<td class="num">{text.escape(seeds)}</td>'
+                f"<td>{text.escape(ctx.protocol(card))} <code>{card.fingerprint}</code></td>"
+                f'<td><a href="{address}">card</a></td></tr>'
+            )
+        head = "".join(
+            f'<th scope="col"{css}>{name}</th>'
+            for name, css in (
+                ("Method", ""), ("Task", ""), ("Metric", ""), ("Score", ' class="num"'),
+                ("95 % interval", ' class="num"'), ("n", ' class="num"'),
+                ("Seeds", ' class="num"'), ("Protocol", ""), ("Card", ""),
+            )
+        )  # fmt: skip
+        shown = text.escape(caption)
+        return Markup(
+            f'<div class="scroll" role="region" tabindex="0" aria-label="{shown}">'
+            f'<table class="plain"><caption>{shown}</caption><thead><tr>{head}</tr></thead>'
+            f"<tbody>{''.join(rows)}</tbody></table></div>"
+        )
+
+
+RELATIONS = {
+    "extended_by": "Extended by",
+    "compared_with_by": "Compared with by",
+    "supersedes": "Supersedes",
+    "released": "Released with it",
+    "baseline_of": "Baseline of",
+    "evaluates": "Evaluates",
+    "trains": "Trains",
+    "reported_by": "Numbers reported by",
+    "claimed_by": "In claims of",
+}
+"""Back-link -> its name on a page."""
+
+
+def base(path: str) -> str:
+    """The way from a page's address up to the root: "" or "../" repeated."""
+    depth = path.count("/") + (0 if path.endswith("index.md") else 1)
+    return "../" * depth
+
+
+def _sizes(items: tuple[Size, ...]) -> Markup:
+    if not items:
+        return text.escape(None)
+    parts = []
+    for item in items:
+        amount = text.escape(text.number(item.count)) if item.count is not None else ""
+        note = f" ({text.escape(item.note)})" if item.note else ""
+        parts.append(
+            f"{amount} {text.escape(item.of)}{note} "
+            f'<span class="source">{text.escape(item.source)}</span>'
+        )
+    return Markup("<br>").join(Markup(part) for part in parts)
+
+
+def check_targets(targets: dict[str, set[str]], known: frozenset[str]) -> None:
+    """Every address that a page points at exists.
+
+    Raises:
+        CatalogError: With each page and address that does not.
+    """
+    lost = [
+        f"docs/{page}: links to '{target}', which no page or file makes. Mend the template."
+        for page, wanted in sorted(targets.items())
+        for target in sorted(wanted - known)
+    ]
+    if lost:
+        raise CatalogError("\n".join(lost))
