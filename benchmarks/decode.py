@@ -4,7 +4,7 @@
 
 All readers run in one process, turn by turn, and the table shows medians and their ratio to ours,
 so that the machine's speed cancels out. Readers that are not installed are left out and named.
-Every reader takes the same frames; two rows say that they also resize.
+Every reader takes the same frames in full size; one row shows what resizing in the decoder saves.
 """
 
 from __future__ import annotations

@@ -1,17 +1,23 @@
-"""Temporal grounding: mean tIoU and recall at thresholds."""
+"""Temporal grounding: tIoU, its mean, and recall at thresholds."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reproductions.shared.rewards.intervals import Pair, tiou
+from reproductions.shared.rewards.intervals import Pair, tiou, union_iou
 
-__all__ = ["miou", "recall_at", "tiou"]
+__all__ = ["best_iou", "miou", "recall_at", "recall_at_mean", "tiou", "union_iou"]
+
+THRESHOLDS = (0.3, 0.5, 0.7)
+
+
+def _ious(preds: Sequence[Pair | None], golds: Sequence[Pair]) -> list[float]:
+    return [tiou(p, g) if p is not None else 0.0 for p, g in zip(preds, golds, strict=True)]
 
 
 def miou(preds: Sequence[Pair | None], golds: Sequence[Pair]) -> float:
     """Mean tIoU over queries, in [0, 1]; an unparsed prediction (None) counts 0."""
-    ious = [tiou(p, g) if p is not None else 0.0 for p, g in zip(preds, golds, strict=True)]
+    ious = _ious(preds, golds)
     return sum(ious) / len(ious) if ious else 0.0
 
 
@@ -23,8 +29,20 @@ def recall_at(
     strict: bool = False,
 ) -> float:
     """R@1: the share of queries with tIoU >= threshold (`strict`: >, as Time-R1 counts)."""
-    hits = 0
-    for p, g in zip(preds, golds, strict=True):
-        value = tiou(p, g) if p is not None else 0.0
-        hits += value > threshold if strict else value >= threshold
-    return hits / len(golds) if golds else 0.0
+    ious = _ious(preds, golds)
+    hits = sum(v > threshold if strict else v >= threshold for v in ious)
+    return hits / len(ious) if ious else 0.0
+
+
+def recall_at_mean(
+    preds: Sequence[Pair | None],
+    golds: Sequence[Pair],
+    thresholds: Sequence[float] = THRESHOLDS,
+) -> float:
+    """Mean of R@1 over thresholds."""
+    return sum(recall_at(preds, golds, t) for t in thresholds) / len(thresholds)
+
+
+def best_iou(preds: Sequence[Pair], gold: Pair) -> float:
+    """The best tIoU among several predicted spans (R@k counts it), 0.0 for none."""
+    return max((tiou(p, gold) for p in preds), default=0.0)

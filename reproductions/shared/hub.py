@@ -53,7 +53,5 @@ def published_data(dataset: str, samples: int | None) -> list[Sample]:
                 f"folder '{dataset}' and name its parent in VIDPOST_DATA."
             ) from None
     module = importlib.import_module(f"reproductions.datasets.{dataset}")
-    records: list[Sample] = module.load(
-        folder / name, folder, images="skip", on_problem="skip"
-    )
+    records: list[Sample] = module.load(folder / name, folder, images="skip", on_problem="skip")
     return records[:samples]

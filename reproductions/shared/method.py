@@ -209,7 +209,9 @@ class Method:
     def over(self, baseline: Method) -> Method:
         """This method with every unset hook filled from `baseline`."""
         filled = {
-            name: getattr(self, name) if getattr(self, name) is not None else getattr(baseline, name)
+            name: getattr(self, name)
+            if getattr(self, name) is not None
+            else getattr(baseline, name)
             for name in HOOKS
         }
         return Method(id=self.id, baseline=self.baseline, trainer=self.trainer, **filled)

@@ -15,6 +15,7 @@ import importlib
 import json
 import os
 import shlex
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from reproductions.shared.method import Method, Sample
+from reproductions.shared.method import Method, Sample, Stage
 from reproductions.shared.progress import bar, stderr
 from reproductions.shared.video.spec import FrameSpec
 from vidpost.catalog.loader import CatalogError
@@ -195,7 +196,7 @@ def _synthetic_data(preset: Preset) -> Data:
         with bar(f"{split} clips", n) as shown:
             parts[split] = build(
                 folder, world.tasks, n, preset.seed, split, knobs,  # type: ignore[arg-type]
-                progress=lambda done, _: shown.to(done),  # noqa: B023 - called inside the block
+                progress=lambda done, _: shown.to(done),
             )  # fmt: skip
     train = {name: parts["train"][: s.samples] for name, s in preset.stages.items()}
     revision = hashlib.sha256(identity.encode()).hexdigest()[:12]
@@ -273,12 +274,11 @@ def frame_reader(spec: FrameSpec) -> Callable[[str], Any]:
     return lambda path: cache.read(path, spec)
 
 
-def clip_reader(preset: Preset, own: bool) -> Callable[[str], Any]:
+def clip_reader(spec: FrameSpec, own: bool) -> Callable[[str], Any]:
     """How a run reads videos: our own clips directly, anybody's files guarded."""
     from reproductions.shared.video.decode import read_frames
     from reproductions.shared.video.quarantine import Quarantined
 
-    spec = frame_spec(preset.frames)
     if own:
         return lambda path: read_frames(path, spec)
     guarded = frame_reader(spec)
@@ -337,22 +337,38 @@ def resume(folder: Path) -> Path:
     Raises:
         RunError: The folder holds no run.
     """
+    config = read_config(folder)
+    preset = Preset.model_validate(config["settings"])
+    return _go(find_method(config["method"]), preset, options_of(config, folder), folder)
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """config.yaml of a run.
+
+    Raises:
+        RunError: There is none.
+    """
     path = folder / "config.yaml"
     if not path.is_file():
         raise RunError(f"{folder}: no config.yaml, so this is no run. `runs/` lists the runs.")
-    config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    options = Options(
+    config: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return config
+
+
+def options_of(config: Mapping[str, Any], folder: Path) -> Options:
+    """The options that a run was started with."""
+    paths = {
+        key: Path(config[key]) if config[key] else None
+        for key in ("data", "eval_data", "video_root")
+    }
+    return Options(
         preset=config["preset_name"],
         overrides=config["overrides"],
-        data=Path(config["data"]) if config["data"] else None,
-        eval_data=Path(config["eval_data"]) if config["eval_data"] else None,
-        video_root=Path(config["video_root"]) if config["video_root"] else None,
         out=folder,
         smoke=config["smoke"],
         packed=config["packed"],
+        **paths,
     )
-    preset = Preset.model_validate(config["settings"])
-    return _go(find_method(config["method"]), preset, options, folder)
 
 
 def command_line(method: Method, options: Options) -> str:
@@ -384,39 +400,66 @@ def _go(method: Method, preset: Preset, options: Options, folder: Path) -> Path:
     whole = complete(method)
     data = timed("data", lambda: load_data(preset, options, folder))
     _limit_threads(preset)
-    import torch
     import transformers
+
+    from reproductions.shared.evaluation.outcome import conclude
+    from reproductions.shared.training.stage import train
 
     transformers.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    read = clip_reader(preset, own=data.name == "synthetic")
+    own = data.name == "synthetic"
+    read = clip_reader(frame_spec(preset.frames), own)
     base = timed("base model", lambda: _base_model(preset, whole, data))
     checkpoints: dict[str, str | Path] = {"base": base}
-    from reproductions.shared.training.stage import train
-
-    current: str | Path = base
     for stage in whole.stages or ():
-        current = timed(
-            stage.name,
-            lambda stage=stage, start=current: train(
-                stage, preset, whole, data.train[stage.name], data.validation, start,
-                folder / "stages" / stage.name, read=read, log=folder / "log.jsonl",
-                rollouts=folder / "rollouts.jsonl", device=device, packed=options.packed,
-            ),
-        )  # fmt: skip
-        checkpoints[stage.name] = current
-    from reproductions.shared.evaluation.outcome import conclude
+        start = list(checkpoints.values())[-1]
 
-    timed(
-        "evaluation",
-        lambda: conclude(
-            whole, preset, data, checkpoints, folder, read=read, device=device, seconds=seconds,
-            started=began, preset_name=Path(options.preset).stem, overrides=options.overrides,
+        def work(stage: Stage = stage, start: str | Path = start) -> Path:
+            return train(
+                stage,
+                preset,
+                whole,
+                data.train[stage.name],
+                data.validation,
+                start,
+                folder / "stages" / stage.name,
+                read=read,
+                log=folder / "log.jsonl",
+                rollouts=folder / "rollouts.jsonl",
+                device=_device(),
+                packed=options.packed,
+            )
+
+        checkpoints[stage.name] = timed(stage.name, work)
+    spec = frame_spec(preset.evaluate.frames or preset.frames)
+
+    def measure() -> None:
+        conclude(
+            whole,
+            preset,
+            data.test,
+            checkpoints,
+            folder,
+            benchmark=data.name,
+            revision=data.revision,
+            spec=spec,
+            read=clip_reader(spec, own),
+            device=_device(),
+            seconds=seconds,
+            started=began,
+            preset_name=Path(options.preset).stem,
+            overrides=options.overrides,
             command=command_line(method, options),
-        ),
-    )  # fmt: skip
+        )
+
+    timed("evaluation", measure)
     return folder
+
+
+def _device() -> str:
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def _base_model(preset: Preset, method: Method, data: Data) -> str | Path:
@@ -465,8 +508,127 @@ def _write(path: Path, text: str) -> None:
     part.replace(path)
 
 
-def main(method: Method) -> None:
-    """`python -m reproductions.methods.<id>.method` is `vidpost run <id>`."""
-    from vidpost.cli.train import run as command
+# --- what a finished run is asked -------------------------------------------------------------
 
-    command.main(args=[method.id, *__import__("sys").argv[1:]], prog_name=f"run {method.id}")
+
+@dataclass(frozen=True)
+class Finished:
+    """A run folder opened again: its settings, its method over the baseline, its checkpoints."""
+
+    preset: Preset
+    options: Options
+    method: Method
+    checkpoints: dict[str, Path]
+
+
+def open_run(folder: Path) -> Finished:
+    """Read a run folder.
+
+    Raises:
+        RunError: It holds no run, or no trained checkpoint yet.
+    """
+    config = read_config(folder)
+    whole = complete(find_method(config["method"]))
+    checkpoints = {
+        s.name: folder / "stages" / s.name / "final"
+        for s in whole.stages or ()
+        if (folder / "stages" / s.name / "final").exists()
+    }
+    if not checkpoints:
+        raise RunError(
+            f"{folder}: no trained checkpoint yet. Finish it: vidpost run --resume {folder}"
+        )
+    return Finished(
+        Preset.model_validate(config["settings"]), options_of(config, folder), whole, checkpoints
+    )
+
+
+def evaluate_run(
+    folder: Path,
+    checkpoint: str | None,
+    data: Path | None,
+    video_root: Path | None,
+    seed: int | None,
+    limit: int | None,
+) -> dict[str, Any]:
+    """Evaluate a checkpoint of a run again, on its own held-out clips or on other questions.
+
+    Args:
+        folder: Run folder.
+        checkpoint: Name of a stage; None: the last one.
+        data: The user's records; None: the run's own questions.
+        video_root: Folder of their videos.
+        seed: Fresh synthetic clips of this seed.
+        limit: At most this many questions.
+
+    Returns:
+        As evaluation.json, with the path of the predictions.
+
+    Raises:
+        RunError: No such run or checkpoint, or unusable records.
+    """
+    from reproductions.shared.evaluation.outcome import answers, protocol_of, summarise
+
+    found = open_run(folder)
+    name = checkpoint or list(found.checkpoints)[-1]
+    if name not in found.checkpoints:
+        raise RunError(
+            f"{folder}: no checkpoint '{name}'. It has: {', '.join(found.checkpoints)}."
+        )
+    preset = found.preset if seed is None else found.preset.model_copy(update={"seed": seed})
+    where = folder / "evaluations" / (data.stem if data else f"seed-{preset.seed}")
+    if data is not None:
+        options = dataclasses.replace(
+            found.options, data=data, eval_data=data, video_root=video_root
+        )
+    else:
+        options = found.options
+    where.mkdir(parents=True, exist_ok=True)
+    questions = load_data(preset, options, where)
+    samples = questions.test[:limit]
+    spec = frame_spec(preset.evaluate.frames or preset.frames)
+    _limit_threads(preset)
+    records = answers(
+        name,
+        found.checkpoints[name],
+        found.method,
+        preset,
+        samples,
+        where,
+        clip_reader(spec, own=questions.name == "synthetic"),
+        _device(),
+        protocol_of(found.method, preset, samples, spec),
+    )
+    return summarise({name: records}) | {
+        "predictions": str(where / "predictions" / f"{name}.jsonl"),
+        "data": questions.name,
+    }
+
+
+def parity_of(folder: Path) -> Any:
+    """`evaluation.parity.check` on the last checkpoint of a run.
+
+    Raises:
+        RunError: No such run or checkpoint.
+    """
+    from reproductions.shared.evaluation.parity import check
+    from reproductions.shared.models.encode import Encoder
+    from reproductions.shared.models.load import load_model, load_processor
+
+    found = open_run(folder)
+    preset = found.preset
+    _limit_threads(preset)
+    source = list(found.checkpoints.values())[-1]
+    questions = load_data(preset, found.options, folder)
+    model = load_model(source, preset.model, device=_device())
+    read = clip_reader(frame_spec(preset.frames), own=questions.name == "synthetic")
+    assert found.method.prompt is not None
+    encoder = Encoder(load_processor(source), model, read, found.method.prompt)
+    samples = [s for s in questions.test if s.video is not None][:8]
+    return check(model, encoder, samples, max_new_tokens=preset.evaluate.max_new_tokens)
+
+
+def main(method: Method) -> None:
+    """`python -m reproductions.methods.<id>.method ...` becomes `vidpost run <id> ...`."""
+    command = [sys.executable, "-m", "vidpost.cli.main", "run", method.id, *sys.argv[1:]]
+    os.execv(sys.executable, command)

@@ -1,4 +1,4 @@
-"""DPO: learn from pairs of a better and a worse answer, without sampling and without a reward model.
+"""DPO: learn from pairs of a better and a worse answer, without a reward model.
 
 Paper: Direct Preference Optimization, arXiv 2305.18290, Sec. 4; on video as in LLaVA-Hound-DPO,
     arXiv 2404.01258, with a cold start before it.

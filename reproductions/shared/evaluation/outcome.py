@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from reproductions.shared.evaluation.cards import (
     finite_interval,
@@ -25,20 +27,21 @@ from reproductions.shared.method import Method, Sample
 from reproductions.shared.models.encode import Encoder
 from reproductions.shared.models.load import load_model, load_processor
 from reproductions.shared.progress import bar
+from reproductions.shared.video.spec import FrameSpec
 from vidpost.catalog.models import Protocol
 from vidpost.catalog.preset import Preset
-
-if TYPE_CHECKING:
-    from reproductions.shared.run import Data
 
 
 def conclude(
     method: Method,
     preset: Preset,
-    data: Data,
+    samples: Sequence[Sample],
     checkpoints: Mapping[str, str | Path],
     folder: Path,
     *,
+    benchmark: str,
+    revision: str,
+    spec: FrameSpec,
     read: Callable[[str], Any],
     device: str,
     seconds: dict[str, float],
@@ -52,9 +55,12 @@ def conclude(
     Args:
         method: The method over its baseline.
         preset: Settings of the run.
-        data: Its samples.
+        samples: Held-out questions.
         checkpoints: Name ("base", "sft", "rl") -> folder or hub id, in order.
         folder: Run folder.
+        benchmark: Name of the questions' data set.
+        revision: Its revision.
+        spec: Which frames of a video are shown.
         read: Reads the frames of a video.
         device: "cpu" or "cuda".
         seconds: Seconds of each phase so far; shown in the report.
@@ -63,11 +69,11 @@ def conclude(
         overrides: Overrides of it.
         command: The shell line that repeats the run.
     """
-    protocol = protocol_of(method, preset, data.test)
+    protocol = protocol_of(method, preset, samples, spec)
     records: dict[str, list[dict[str, Any]]] = {}
     for name, source in checkpoints.items():
-        records[name] = _answers(
-            name, source, method, preset, data.test, folder, read, device, protocol
+        records[name] = answers(
+            name, source, method, preset, samples, folder, read, device, protocol
         )
     evaluation = summarise(records)
     evaluation |= {"seconds": seconds, "command": command}
@@ -75,7 +81,7 @@ def conclude(
     last = list(checkpoints)[-1]
     everything = evaluation["rows"]
     final = next(r for r in everything if r["checkpoint"] == last and r["task"] == "all")
-    mini = preset.model.id == "tiny" or data.name == "synthetic"
+    mini = preset.model.id == "tiny" or benchmark == "synthetic"
     facts = run_facts(hours=round((time.time() - started) / 3600, 4))
     source = checkpoints[last]
     card = {
@@ -90,8 +96,8 @@ def conclude(
             "stage": last,
             "sha256": weights_sha256(Path(source)) if Path(source).is_dir() else None,
         },
-        "benchmark": data.name.replace(".", "_").lower() if not mini else data.name,
-        "benchmark_revision": data.revision,
+        "benchmark": benchmark,
+        "benchmark_revision": revision,
         "metric": "accuracy",
         "task": "all",
         "n": final["n"],
@@ -104,8 +110,7 @@ def conclude(
             for r in everything
         ],
         "comparisons": [
-            {k: c[k] for k in ("difference", "interval", "test", "p_value")}
-            | {"against": c["a"]}
+            {k: c[k] for k in ("difference", "interval", "test", "p_value")} | {"against": c["a"]}
             for c in evaluation["comparisons"]
             if c["b"] == last and c["task"] == "all"
         ],
@@ -116,10 +121,10 @@ def conclude(
     write_report(folder)
 
 
-def protocol_of(method: Method, preset: Preset, samples: Sequence[Sample]) -> Protocol:
+def protocol_of(
+    method: Method, preset: Preset, samples: Sequence[Sample], spec: FrameSpec
+) -> Protocol:
     """The protocol under which this preset evaluates this method."""
-    from reproductions.shared.run import frame_spec
-
     assert method.prompt is not None
     kinds = {s.problem_type: s for s in samples}
     # The template is the prompt around an empty question: the same for all questions of a type.
@@ -129,7 +134,7 @@ def protocol_of(method: Method, preset: Preset, samples: Sequence[Sample]) -> Pr
     }
     evaluate_ = preset.evaluate
     return build_protocol(
-        frame_spec(evaluate_.frames or preset.frames).to_dict(),
+        spec.to_dict(),
         prompt_template=templates,
         extractor=EXTRACTOR[0],
         extractor_version=EXTRACTOR[1],
@@ -142,7 +147,7 @@ def protocol_of(method: Method, preset: Preset, samples: Sequence[Sample]) -> Pr
     )
 
 
-def _answers(
+def answers(
     name: str,
     source: str | Path,
     method: Method,
@@ -153,6 +158,7 @@ def _answers(
     device: str,
     protocol: Protocol,
 ) -> list[dict[str, Any]]:
+    """Prediction records of one checkpoint, written to predictions/<name>.jsonl of `folder`."""
     settings = preset.evaluate
     model = load_model(source, preset.model, device=device)
     processor = load_processor(source, None if Path(source).is_dir() else preset.model.revision)
@@ -209,7 +215,7 @@ def summarise(records: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, A
                     "interval_method": interval.method,
                 }
             )
-        pairs = list(zip(names, names[1:], strict=False))
+        pairs = list(pairwise(names))
         if len(names) > 2:
             pairs.append((names[0], names[-1]))
         for a, b in pairs:
@@ -222,7 +228,7 @@ def summarise(records: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, A
                     "difference": test.difference,
                     "interval": finite_interval(test.low, test.high),
                     "test": test.test,
-                    "p_value": test.p_value,
+                    "p_value": test.p_value if math.isfinite(test.p_value) else None,
                 }
             )
     return {

@@ -8,22 +8,18 @@ are written out. Samples are chosen by rule, failures first, never by hand.
 
 from __future__ import annotations
 
-import base64
-import io
 import json
 import math
 import re
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from reproductions.shared.evaluation.cards import CardError, read_card
 from reproductions.shared.evaluation.plots import (
     MINUS,
     SHAPES,
@@ -34,24 +30,19 @@ from reproductions.shared.evaluation.plots import (
     line_chart,
     smooth,
 )
+from reproductions.shared.evaluation.run_folder import NAMES, Run, after, cut, number, read_run
+from reproductions.shared.evaluation.samples import (
+    add_frames,
+    choose_samples,
+    outcome_counts,
+    rollout_groups,
+)
 from reproductions.shared.evaluation.statistics import holm
-from vidpost.catalog.loader import CatalogError, load_mapping
-from vidpost.catalog.models import ResultCard
 from vidpost.catalog.preset import leaves
 
 MAX_BYTES = 1_500_000
-"""Size of the page. Frames are left out once `FRAME_BYTES` of them are in it."""
-FRAME_BYTES = 900_000
-MAX_FRAMES = 16
-FRAME_PIXELS = 160 * 120
-MAX_TEXT = 1_500
-"""Characters of a model's answer that are shown."""
+"""Largest page; one that would be larger is written without frames."""
 
-SAMPLES = {"broken": 4, "wrong": 4, "fixed": 3, "right": 1}
-"""How many samples of each outcome are shown."""
-
-NAMES = {"base": "base", "sft": "SFT", "rl": "RL", "grpo": "GRPO", "dpo": "DPO"}
-"""Stages and checkpoints as they are written in the page."""
 METRICS = {
     "eval_accuracy": "accuracy on validation clips",
     "loss": "loss",
@@ -61,41 +52,11 @@ METRICS = {
     "completions/clipped_ratio": "share of answers cut off",
     "frac_reward_zero_std": "share of groups without signal",
 }
-OUTCOMES = {
-    "broken": "right {before}, wrong {now}",
-    "wrong": "wrong {now}",
-    "fixed": "wrong {before}, right {now}",
-    "right": "right {now}",
-}
+"""Key in the log -> title of its figure, beside the rewards."""
 
 _HIDDEN = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
 )
-
-
-@dataclass
-class Run:
-    """What a run folder holds. Missing files leave the defaults; `problems` says what was unusable.
-
-    Attributes:
-        folder: The run folder.
-        config: config.yaml; the resolved preset is under `settings`.
-        log: Log records in file order.
-        evaluation: evaluation.json.
-        predictions: Checkpoint -> its records in file order.
-        rollouts: Sampled groups from training.
-        card: The result card.
-        problems: Sentences for the reader.
-    """
-
-    folder: Path
-    config: dict[str, Any] = field(default_factory=dict)
-    log: list[dict[str, Any]] = field(default_factory=list)
-    evaluation: dict[str, Any] = field(default_factory=dict)
-    predictions: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    rollouts: list[dict[str, Any]] = field(default_factory=list)
-    card: ResultCard | None = None
-    problems: list[str] = field(default_factory=list)
 
 
 def write_report(run_folder: Path) -> Path:
@@ -116,35 +77,6 @@ def write_report(run_folder: Path) -> Path:
     partial.write_text(page, encoding="utf-8")
     partial.replace(path)
     return path
-
-
-def read_run(folder: Path) -> Run:
-    """Read what a run left behind; a broken file becomes a sentence in `problems`."""
-    run = Run(folder)
-    if (path := folder / "config.yaml").is_file():
-        try:
-            run.config = load_mapping(path)
-        except CatalogError as error:
-            run.problems.append(f"The settings could not be read: {error}")
-    if (path := folder / "card.yaml").is_file():
-        try:
-            run.card = read_card(path)
-        except CardError as error:
-            run.problems.append(f"The result card is not valid: {error}")
-    if (path := folder / "evaluation.json").is_file():
-        try:
-            loaded = json.loads(path.read_text(encoding="utf-8"))
-            run.evaluation = loaded if isinstance(loaded, dict) else {}
-        except ValueError as error:
-            run.problems.append(f"evaluation.json could not be read: {error}.")
-    run.log = _read_lines(folder / "log.jsonl", run.problems)
-    run.rollouts = _read_lines(folder / "rollouts.jsonl", run.problems)
-    files = {path.stem: path for path in sorted((folder / "predictions").glob("*.jsonl"))}
-    order = [c for c in _checkpoints(run) if c in files]
-    for name in [*order, *(c for c in files if c not in order)]:
-        records = _read_lines(files[name], run.problems)
-        run.predictions[name] = [r for r in records if "id" in r]  # the first line is a header
-    return run
 
 
 def render(run: Run) -> str:
@@ -168,26 +100,26 @@ def render(run: Run) -> str:
         words=lambda name: name.replace("_", " "),
     )
     samples = choose_samples(run)
-    _add_frames(run, samples)
+    add_frames(run, samples)
     template = environment.get_template("report.html.j2")
     card = run.card
     context = {
         "run": run,
         "card": card,
         "method": str(run.config.get("method") or (card.method if card else run.folder.name)),
-        "miniature": card.kind == "miniature" if card else _is_tiny(_preset(run)),
-        "level": round(100 * (card.level if card else 0.95)),
+        "miniature": run.miniature,
+        "level": round(100 * run.level),
         "verdict": verdict(run),
-        "metric": _metric(run),
+        "metric": run.metric,
         "table": score_table(run),
         "figures": figures(run),
-        "outcomes": _outcome_counts(run),
+        "outcomes": outcome_counts(run),
         "samples": samples,
-        "groups": _rollout_groups(run.rollouts),
+        "groups": rollout_groups(run.rollouts),
         "settings": _settings(run),
         "phases": _phases(run),
         "command": _command(run),
-        "colours": {name: i + 1 for i, name in enumerate(_checkpoints(run)[: len(SHAPES)])},
+        "colours": {name: i + 1 for i, name in enumerate(run.checkpoints[: len(SHAPES)])},
     }
     page = template.render(context)
     if len(page.encode()) > MAX_BYTES:
@@ -209,41 +141,34 @@ def visible(text: str) -> str:
 
 def percent(value: Any) -> str:
     """A share as percent with one decimal, without the sign: 0.6 -> "60.0"."""
-    number = _number(value)
-    return "n/a" if number is None else f"{100 * number:.1f}".replace("-", MINUS)
+    share = number(value)
+    return "n/a" if share is None else f"{100 * share:.1f}".replace("-", MINUS)
 
 
 def points(value: Any) -> str:
     """A difference of shares in percentage points, with its sign: 0.24 -> "+24.0"."""
-    number = _number(value)
-    return "n/a" if number is None else f"{100 * number:+.1f}".replace("-", MINUS)
+    share = number(value)
+    return "n/a" if share is None else f"{100 * share:+.1f}".replace("-", MINUS)
 
 
 def p_text(value: Any) -> str:
     """A p-value as it is printed in a table; with its relation: "= 0.012", "< 0.001"."""
-    number = _number(value)
-    if number is None:
+    share = number(value)
+    if share is None:
         return "not tested"
-    return "< 0.001" if number < 0.001 else f"= {number:.3f}"
+    return "< 0.001" if share < 0.001 else f"= {share:.3f}"
 
 
 def duration(seconds: Any) -> str:
     """Seconds in words: 75 -> "1 min 15 s"."""
-    number = _number(seconds)
-    if number is None:
+    total = number(seconds)
+    if total is None:
         return "n/a"
-    if number < 60:
-        return f"{number:.1f} s"
-    minutes, rest = divmod(round(number), 60)
+    if total < 60:
+        return f"{total:.1f} s"
+    minutes, rest = divmod(round(total), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
-
-
-def after(checkpoint: str) -> str:
-    """A checkpoint in words: "rl" -> "after RL"."""
-    return (
-        "before training" if checkpoint == "base" else f"after {NAMES.get(checkpoint, checkpoint)}"
-    )
 
 
 def sentence(text: str) -> str:
@@ -257,8 +182,8 @@ def verdict(run: Run) -> dict[str, str]:
     A gain or loss is stated only if the interval of the last step's difference excludes zero and
     the test agrees at the same level.
     """
-    names = _checkpoints(run)
-    rows = {row["checkpoint"]: row for row in _rows(run) if row["task"] == "all"}
+    names = run.checkpoints
+    rows = {row["checkpoint"]: row for row in run.rows if row["task"] == "all"}
     last = rows.get(names[-1]) if names else None
     if last is None:
         return {
@@ -266,13 +191,13 @@ def verdict(run: Run) -> dict[str, str]:
             "head": "Not evaluated.",
             "text": "This run holds no scores, so nothing can be said about the method yet.",
         }
-    what, now, n = _metric(run), after(names[-1]), f"{last['n']:,}"
-    level = run.card.level if run.card else 0.95
+    what, now, n = run.metric, after(names[-1]), f"{last['n']:,}"
+    level = run.level
     test = next(
         (
             c
             for a in reversed(names[:-1])
-            for c in _comparisons(run)
+            for c in run.comparisons
             if (c["a"], c["b"], c["task"]) == (a, names[-1], "all") and a in rows
         ),
         None,
@@ -316,7 +241,7 @@ def score_table(run: Run) -> dict[str, Any]:
 
     p-values of single tasks are adjusted by Holm over the tasks of their column.
     """
-    names, rows, tests = _checkpoints(run), _rows(run), _comparisons(run)
+    names, rows, tests = run.checkpoints, run.rows, run.comparisons
     tasks = list(dict.fromkeys(["all", *(row["task"] for row in rows)]))
     pairs = [
         pair
@@ -358,7 +283,7 @@ def score_table(run: Run) -> dict[str, Any]:
         "unfinished": [
             (after(name), share)
             for name in names
-            if (share := _number(unfinished.get(name))) is not None
+            if (share := number(unfinished.get(name))) is not None
         ],
         "test_names": sorted({str(c["test"]) for c in tests if c["test"]}),
     }
@@ -369,7 +294,7 @@ def score_table(run: Run) -> dict[str, Any]:
 
 def figures(run: Run) -> list[dict[str, Any]]:
     """All plots in reading order: title, caption, svg, and the numbers as a small table."""
-    names = _checkpoints(run)
+    names = run.checkpoints
     shown = [_score_figure(run)]
     for stage in dict.fromkeys(str(r.get("stage", "")) for r in run.log):
         records = [r for r in run.log if str(r.get("stage", "")) == stage]
@@ -397,7 +322,7 @@ def figures(run: Run) -> list[dict[str, Any]]:
 
 
 def _score_figure(run: Run) -> dict[str, Any] | None:
-    names, rows = _checkpoints(run), _rows(run)
+    names, rows = run.checkpoints, run.rows
     if not rows or len(names) > len(SHAPES):
         return None
     constant = _constant_answer(run)
@@ -415,14 +340,14 @@ def _score_figure(run: Run) -> dict[str, Any] | None:
             groups.append(DotGroup(visible(label), dots, constant.get(task)))
     outside = any(not 0 <= d.value <= 1 for g in groups for d in g.dots)
     svg = dot_plot(
-        f"{sentence(_metric(run))} by checkpoint and task",
+        f"{sentence(run.metric)} by checkpoint and task",
         groups,
-        x_label=f"{_metric(run)} (%)",
+        x_label=f"{run.metric} (%)",
         x_range=None if outside else (0.0, 1.0),
         reference_label="best constant answer",
     )
     return {
-        "title": f"{sentence(_metric(run))} by checkpoint and task",
+        "title": f"{sentence(run.metric)} by checkpoint and task",
         "caption": "Bars are the intervals of the table above.",
         "svg": Markup(svg),
         "header": [],
@@ -439,7 +364,7 @@ def _curve_figure(
     """Curves of some log keys over the steps of one stage; None if there are no numbers."""
     lines, dropped, window = [], 0, 1
     for key, label in labels.items():
-        logged = [(_number(r.get("step")), _number(r.get(key))) for r in records if key in r]
+        logged = [(number(r.get("step")), number(r.get(key))) for r in records if key in r]
         curve = sorted((x, y) for x, y in logged if x is not None and y is not None)
         dropped += len(logged) - len(curve)
         if not curve:
@@ -481,109 +406,6 @@ def _sampled_rows(lines: Sequence[Line], count: int = 9) -> list[list[str]]:
     ]
 
 
-# --- samples --------------------------------------------------------------------------------
-
-
-def choose_samples(run: Run) -> list[dict[str, Any]]:
-    """Questions to show: first what got worse, then what stayed wrong, then what was fixed.
-
-    Within an outcome, tasks take turns and each task's questions come in file order.
-    """
-    if not run.predictions:
-        return []
-    by_id = {
-        name: {str(r.get("id")): r for r in records} for name, records in run.predictions.items()
-    }
-    last = list(by_id)[-1]
-    chosen = []
-    for outcome, ids in _outcomes(run).items():
-        turns = Counter[str]()
-        ranked = []
-        for position, identity in enumerate(ids):
-            task = str(by_id[last][identity].get("task", ""))
-            ranked.append((turns[task], position, identity))
-            turns[task] += 1
-        for _, _, identity in sorted(ranked)[: SAMPLES[outcome]]:
-            record = by_id[last][identity]
-            chosen.append(
-                {
-                    "outcome": outcome,
-                    "id": identity,
-                    "task": str(record.get("task") or ""),
-                    "problem_type": str(record.get("problem_type") or ""),
-                    "question": cut(str(record.get("question") or "")),
-                    "prompt": cut(str(record.get("prompt") or ""), 2 * MAX_TEXT),
-                    "options": [cut(str(o), 300) for o in record.get("options") or []][:26],
-                    "gold": cut(str(record.get("gold", "")), 400),
-                    "video": record.get("video"),
-                    "times": record.get("times"),
-                    "frames": [],
-                    "frames_note": "",
-                    "answers": [
-                        {
-                            "checkpoint": name,
-                            "completion": cut(str(by_id[name][identity].get("completion") or "")),
-                            "answer": cut(str(by_id[name][identity].get("answer") or ""), 400),
-                            "score": _number(by_id[name][identity].get("score")),
-                            "right": _is_right(by_id[name][identity]),
-                            "tokens": by_id[name][identity].get("tokens_out"),
-                        }
-                        for name in by_id
-                        if identity in by_id[name]
-                    ],
-                }
-            )
-    return chosen
-
-
-def cut(text: str, limit: int = MAX_TEXT) -> str:
-    """The text, shortened in the middle if it is too long: answers come at the end."""
-    if len(text) <= limit:
-        return text
-    head = limit * 2 // 3
-    tail = limit - head
-    return f"{text[:head]}\n[{len(text) - limit:,} characters left out]\n{text[-tail:]}"
-
-
-def _outcomes(run: Run) -> dict[str, list[str]]:
-    """Outcome -> ids of questions, by the last two checkpoints that answered."""
-    names = list(run.predictions)
-    if not names:
-        return {}
-    now = {str(r.get("id")): _is_right(r) for r in run.predictions[names[-1]]}
-    before = (
-        {str(r.get("id")): _is_right(r) for r in run.predictions[names[-2]]}
-        if len(names) > 1
-        else {}
-    )
-    sorted_ids: dict[str, list[str]] = {outcome: [] for outcome in OUTCOMES}
-    for identity, right in now.items():
-        was = before.get(identity, right)
-        outcome = ("right" if was else "fixed") if right else ("broken" if was else "wrong")
-        sorted_ids[outcome].append(identity)
-    return sorted_ids
-
-
-def _outcome_counts(run: Run) -> dict[str, dict[str, Any]]:
-    names = list(run.predictions)
-    words = {
-        "now": after(names[-1]) if names else "",
-        "before": after(names[-2]) if len(names) > 1 else "",
-    }
-    counts = {}
-    for outcome, ids in _outcomes(run).items():
-        title = OUTCOMES[outcome].format(**words)
-        if len(names) > 1 and outcome in ("wrong", "right"):
-            title = f"{outcome} both {words['before']} and {words['now']}"
-        counts[outcome] = {"title": title, "count": len(ids)}
-    return counts
-
-
-def _is_right(record: Mapping[str, Any]) -> bool:
-    """Graded scores such as tIoU count as right from 0.5 on; the page says so."""
-    return (_number(record.get("score")) or 0.0) >= 0.5
-
-
 def _constant_answer(run: Run) -> dict[str, float]:
     """Task -> score of always giving the task's most common gold answer, where that is defined.
 
@@ -608,78 +430,12 @@ def _constant_answer(run: Run) -> dict[str, float]:
     return best
 
 
-def _add_frames(run: Run, samples: Sequence[dict[str, Any]]) -> None:
-    """Fill in the frame strips, as long as the page's budget lasts."""
-    spent = 0
-    for sample in samples:
-        times = [t for t in map(_number, sample["times"] or []) if t is not None]
-        if not sample["video"] or not times:
-            sample["frames_note"] = "No video."
-            continue
-        if spent > FRAME_BYTES:
-            sample["frames_note"] = "Left out to keep this page small."
-            continue
-        stride = math.ceil(len(times) / MAX_FRAMES)
-        if stride > 1:
-            sample["frames_note"] = f"Shown: 1 in {stride} of {len(times)} frames."
-        try:
-            sample["frames"] = frame_strip(_video(run, str(sample["video"])), times[::stride])
-        except Exception as error:  # any decoder failure is worth a sentence, none a lost report
-            sample["frames_note"] = f"The video could not be decoded: {cut(str(error), 200)}"
-        spent += sum(len(frame["uri"]) for frame in sample["frames"])
-
-
-def _video(run: Run, name: str) -> Path:
-    """The file: paths are relative to the run folder, or to where the run was started."""
-    inside = run.folder / name
-    return inside if inside.exists() else Path(name)
-
-
-def frame_strip(video: Path, times: Sequence[float]) -> list[dict[str, Any]]:
-    """Decode frames and pack them for a page: `time` [s], `uri` (WebP), `width`, `height` [px].
-
-    Decodes in the quarantine process, so a hostile file cannot stop the report.
-
-    Args:
-        video: The file.
-        times: Seconds from the start of the file; the nearest frames are taken.
-
-    Raises:
-        ValueError: The file gives no frames; the message says why.
-    """
-    from PIL import Image  # decoding and pictures are needed only for runs with videos
-
-    from reproductions.shared.video.quarantine import Quarantined, safe_probe, safe_read
-    from reproductions.shared.video.spec import FrameSpec
-
-    info = safe_probe(video)
-    if isinstance(info, Quarantined):
-        raise ValueError(info.reason)
-    spec = FrameSpec(num_frames=2, size_factor=1, max_pixels=FRAME_PIXELS)
-    clip = safe_read(video, spec.at(info, times))
-    if isinstance(clip, Quarantined):
-        raise ValueError(clip.reason)
-    strip = []
-    for frame, time in zip(clip.frames, clip.times, strict=True):
-        buffer = io.BytesIO()
-        Image.fromarray(frame).save(buffer, "webp", quality=75)
-        strip.append(
-            {
-                "time": time,
-                "uri": "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode(),
-                "width": frame.shape[1],
-                "height": frame.shape[0],
-            }
-        )
-    return strip
-
-
 # --- settings -------------------------------------------------------------------------------
 
 
 def _settings(run: Run) -> list[dict[str, str]]:
     """Key, value, source and whether it was overridden, for every setting that is set."""
-    preset = _preset(run)
+    preset = run.preset
     sources = preset.get("sources")
     sources = sources if isinstance(sources, dict) else {}
     overrides = run.card.overrides if run.card else {}
@@ -700,10 +456,10 @@ def _phases(run: Run) -> list[tuple[str, float]]:
     """Seconds of each phase, from evaluation.json, else of the training stages from the log."""
     seconds = run.evaluation.get("seconds")
     if isinstance(seconds, dict):
-        return [(str(k), s) for k, v in seconds.items() if (s := _number(v)) is not None]
+        return [(str(k), s) for k, v in seconds.items() if (s := number(v)) is not None]
     ends: dict[str, float] = {}
     for record in run.log:
-        if (time := _number(record.get("time"))) is not None:
+        if (time := number(record.get("time"))) is not None:
             ends[str(record.get("stage"))] = time
     return [(f"{name} (until, since start)", end) for name, end in ends.items()]
 
@@ -719,149 +475,3 @@ def _command(run: Run) -> str:
         text = value if isinstance(value, str) else json.dumps(value)
         words += ["--set", f"{key}={text}"]
     return shlex.join(words)
-
-
-def _rollout_groups(rollouts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """One group of answers from the first, the middle and the last recorded step of each stage.
-
-    Of a step's groups, the first whose totals differ is taken: only such a group teaches anything.
-    """
-    stages: dict[str, dict[float, dict[str, list[dict[str, Any]]]]] = {}
-    for record in rollouts:
-        step = _number(record.get("step"))
-        if step is None:
-            continue
-        scores = record.get("scores")
-        steps = stages.setdefault(str(record.get("stage") or ""), {})
-        steps.setdefault(step, {}).setdefault(str(record.get("group")), []).append(
-            {
-                "sample": str(record.get("sample") or ""),
-                "completion": cut(str(record.get("completion") or ""), 600),
-                "view": str(record.get("view") or ""),
-                "scores": {str(k): _number(v) for k, v in scores.items()}
-                if isinstance(scores, dict)
-                else {},
-                "total": _number(record.get("total")),
-                "advantage": _number(record.get("advantage")),
-            }
-        )
-    chosen = []
-    for stage, steps in stages.items():
-        order = sorted(steps)
-        for i in sorted({0, len(order) // 2, len(order) - 1}):
-            groups = list(steps[order[i]].values())
-            answers = next(
-                (g for g in groups if len({a["total"] for a in g} - {None}) > 1), groups[0]
-            )
-            chosen.append(
-                {
-                    "stage": NAMES.get(stage, stage),
-                    "step": order[i],
-                    "sample": answers[0]["sample"],
-                    "names": list(dict.fromkeys(name for a in answers for name in a["scores"])),
-                    "answers": answers[:16],
-                }
-            )
-    return chosen
-
-
-# --- reading --------------------------------------------------------------------------------
-
-
-def _read_lines(path: Path, problems: list[str]) -> list[dict[str, Any]]:
-    """Records of a JSON-lines file; lines that are no object are counted, not fatal."""
-    if not path.is_file():
-        return []
-    records, bad = [], 0
-    with path.open(encoding="utf-8", errors="replace") as stream:
-        for line in stream:
-            if not line.strip():
-                continue
-            try:
-                record = json.loads(line)
-            except (ValueError, RecursionError):
-                record = None
-            if isinstance(record, dict):
-                records.append(record)
-            else:
-                bad += 1
-    if bad:
-        what = "1 unreadable line" if bad == 1 else f"{bad} unreadable lines"
-        problems.append(f"{path.name}: {what} left out.")
-    return records
-
-
-def _checkpoints(run: Run) -> list[str]:
-    given = run.evaluation.get("checkpoints")
-    return [str(name) for name in given] if isinstance(given, list) else []
-
-
-def _rows(run: Run) -> list[dict[str, Any]]:
-    """Rows of evaluation.json that hold a score, with checked types."""
-    rows = []
-    for row in _records(run.evaluation.get("rows")):
-        score, n = _number(row.get("score")), _number(row.get("n"))
-        if score is not None and n is not None and str(row.get("checkpoint")) in _checkpoints(run):
-            rows.append(
-                {
-                    "checkpoint": str(row["checkpoint"]),
-                    "task": str(row.get("task", "all")),
-                    "n": int(n),
-                    "score": score,
-                    "interval": _interval(row.get("interval")),
-                }
-            )
-    return rows
-
-
-def _comparisons(run: Run) -> list[dict[str, Any]]:
-    return [
-        {
-            "a": str(c.get("a")),
-            "b": str(c.get("b")),
-            "task": str(c.get("task", "all")),
-            "difference": difference,
-            "interval": _interval(c.get("interval")),
-            "test": c.get("test"),
-            "p_value": _number(c.get("p_value")),
-        }
-        for c in _records(run.evaluation.get("comparisons"))
-        if (difference := _number(c.get("difference"))) is not None
-    ]
-
-
-def _records(value: Any) -> list[dict[str, Any]]:
-    return [v for v in value if isinstance(v, dict)] if isinstance(value, list) else []
-
-
-def _interval(value: Any) -> tuple[float, float] | None:
-    if not isinstance(value, list) or len(value) != 2:
-        return None
-    low, high = _number(value[0]), _number(value[1])
-    return None if low is None or high is None else (low, high)
-
-
-def _number(value: Any) -> float | None:
-    """The value if it is a finite real number."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return number if math.isfinite(number) else None
-
-
-def _metric(run: Run) -> str:
-    given = run.evaluation.get("metric") or (run.card.metric if run.card else "accuracy")
-    return str(given).replace("_", " ")
-
-
-def _preset(run: Run) -> dict[str, Any]:
-    settings = run.config.get("settings", run.config)
-    return settings if isinstance(settings, dict) else {}
-
-
-def _is_tiny(config: Mapping[str, Any]) -> bool:
-    model = config.get("model")
-    return isinstance(model, dict) and model.get("id") == "tiny"

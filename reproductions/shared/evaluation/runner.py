@@ -88,7 +88,7 @@ def evaluate(
                     "times": list(times(sample)) if times is not None else [],
                 }
                 done[sample.id] = record
-                file.write(json.dumps(record, ensure_ascii=False) + "\n")
+                file.write(json.dumps(record) + "\n")
             file.flush()
             if progress is not None:
                 progress(len(part))
@@ -108,6 +108,6 @@ def _finished(path: Path, fingerprint: str) -> dict[str, dict[str, Any]]:
                 record = json.loads(line)
                 records[record["id"]] = record
     path.parent.mkdir(parents=True, exist_ok=True)
-    body = "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in records.values())
+    body = "".join(json.dumps(r) + "\n" for r in records.values())
     path.write_text(header + body, encoding="utf-8")
     return records

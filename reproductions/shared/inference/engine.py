@@ -80,8 +80,6 @@ class Completion:
 class Generator(Protocol):
     """An engine that answers requests."""
 
-    def generate(
-        self, requests: Sequence[Request], sampling: Sampling
-    ) -> list[list[Completion]]:
+    def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[list[Completion]]:
         """Answers to each request, in order: `len(result[i]) == requests[i].n`."""
         ...

@@ -148,9 +148,8 @@ class HFGenerator:
         tokens: list[list[int]] = [[] for _ in owner]
         scores: list[list[float]] = [[] for _ in owner]
         for step in range(sampling.max_new_tokens):
-            logits = logits.float().index_fill(-1, forbidden, float("-inf"))
             uniform = noise[alive, step] if noise is not None else None
-            token, score = _draw(logits, uniform, sampling)
+            token, score = _draw(logits.float(), uniform, sampling, forbidden)
             for answer, now, value, is_running in zip(
                 alive.tolist(), token.tolist(), score.tolist(), running.tolist(), strict=True
             ):
@@ -180,16 +179,24 @@ class HFGenerator:
 
 
 def _draw(
-    logits: torch.Tensor, uniform: torch.Tensor | None, sampling: Sampling
+    logits: torch.Tensor,
+    uniform: torch.Tensor | None,
+    sampling: Sampling,
+    forbidden: torch.Tensor,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """One token a row and its log-probability; logits float32 [R, V], uniform float64 [R]."""
+    """One token a row and its log-probability; logits float32 [R, V], uniform float64 [R].
+
+    The log-probability is the model's own, before vision tokens are struck out and before top-k and
+    top-p: the same number that the trainer computes for the token.
+    """
     import torch
 
+    logprobs = (logits / (sampling.temperature or 1.0)).log_softmax(-1)
+    allowed = logprobs.index_fill(-1, forbidden, float("-inf"))
     if uniform is None:
-        token = logits.argmax(-1)
-        return token, logits.log_softmax(-1).gather(-1, token.unsqueeze(-1)).squeeze(-1)
-    logprobs = (logits / sampling.temperature).log_softmax(-1)
-    probs, order = logprobs.double().exp().sort(dim=-1, descending=True, stable=True)
+        token = allowed.argmax(-1)
+        return token, logprobs.gather(-1, token.unsqueeze(-1)).squeeze(-1)
+    probs, order = allowed.double().exp().sort(dim=-1, descending=True, stable=True)
     if sampling.top_k:
         probs[:, sampling.top_k :] = 0
     if sampling.top_p < 1:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from reproductions.shared.method import Sample
@@ -100,12 +100,13 @@ class Encoder:
 
         Args:
             sample: The question.
-            order: Indices into the sampled frames; time positions stay those of the slots.
+            order: Indices into the sampled frames. Time positions stay those of the slots; a
+                subset takes the slots of its frames.
 
         Raises:
             ValueError: The model would not see the video (no video token, or no pixels).
         """
-        key = (sample.id, sample.video, tuple(order or ()))
+        key = (self.prompt(sample), sample.video, tuple(order or ()))
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
@@ -129,11 +130,13 @@ class Encoder:
         from transformers.video_utils import VideoMetadata
 
         clip = self.read(sample.video)
-        frames = clip.frames if order is None else clip.frames[list(order)]
+        if order is not None:
+            slots = tuple(clip.times[i] for i in sorted(order))
+            clip = replace(clip, frames=clip.frames[list(order)], times=slots)
         # The processor repeats the last frame of an odd clip; the spec gives even counts.
         inputs = self.processor(
             text=[text],
-            videos=[frames],
+            videos=[clip.frames],
             video_metadata=[VideoMetadata(**video_metadata(clip))],
             do_sample_frames=False,
             do_resize=False,  # the decoder has resized; a second budget would change the pixels

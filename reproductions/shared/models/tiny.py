@@ -116,7 +116,10 @@ def _processor(config: TinyConfig, tokenizer: Any) -> Any:
         image = tf.Qwen2VLImageProcessor(min_pixels=28 * 28, max_pixels=448 * 448, **pixels)
         video = tf.Qwen2VLVideoProcessor(min_pixels=28 * 28, max_pixels=448 * 448, **pixels)
         return tf.Qwen2_5_VLProcessor(
-            image_processor=image, tokenizer=tokenizer, video_processor=video, chat_template=template
+            image_processor=image,
+            tokenizer=tokenizer,
+            video_processor=video,
+            chat_template=template,
         )
     image = tf.Qwen2VLImageProcessor(
         patch_size=16, min_pixels=32 * 32, max_pixels=448 * 448, **pixels

@@ -232,9 +232,7 @@ def phrase_margins(
     margins: Sequence[float], signs: Sequence[int], phrases: Sequence[int]
 ) -> list[float]:
     """Sums of token margins for each phrase id."""
-    return [
-        math.fsum(m for m, s in zip(margins, signs, strict=True) if s == k) for k in phrases
-    ]
+    return [math.fsum(m for m, s in zip(margins, signs, strict=True) if s == k) for k in phrases]
 
 
 def numeric_gradient(

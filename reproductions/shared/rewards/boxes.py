@@ -176,17 +176,18 @@ def map_score(
 ) -> float:
     """Agreement of two maps (SpaceR), in [0, 1].
 
-    Each gold object's points are matched greedily to the nearest free predicted ones; a point
-    scores max(0, 1 - distance / (grid x sqrt 2)), divided by the larger of both counts. Objects
-    weigh as much as they have gold points.
+    Each predicted point is matched to the nearest free gold point of its object; a pair scores
+    max(0, 1 - distance / (grid x sqrt 2)), divided by the larger of both counts. Objects weigh as
+    much as they have gold points.
     """
     total = sum(len(points) for points in gold.values())
     score = 0.0
     for name, points in gold.items():
-        free = [list(p) for p in pred.get(name, ())]
-        size = max(len(free), len(points))
+        found = pred.get(name, ())
+        free = [list(p) for p in points]
+        size = max(len(found), len(points))
         hits = 0.0
-        for point in points:
+        for point in found:
             if not free:
                 break
             distances = [math.dist(point, p) for p in free]

@@ -44,9 +44,7 @@ def first_capital(text: str, last: str = "D", prefixes: Sequence[str] = ()) -> s
     return found.group() if found else ""
 
 
-def word_letter(
-    text: str, last: str = "E", *, ignore_case: bool = True, which: int = 0
-) -> str:
+def word_letter(text: str, last: str = "E", *, ignore_case: bool = True, which: int = 0) -> str:
     """A letter A..`last` that stands alone as a word; `which` 0 is the first, -1 the last."""
     found = re.findall(rf"\b[A-{last}]\b", text, re.IGNORECASE if ignore_case else 0)
     return str(found[which]).upper() if found else ""
@@ -128,12 +126,16 @@ def position_letter(text: str, letters: Sequence[str] = "ABCD") -> str:
     start = re.match(rf"[^\w<\\]*({any_letter})(?![^\W_])", text)
     if start:
         return start.group(1)
-    end = re.search(rf"({any_letter})[\s.)\]!*\"']{{0,8}}\Z", text)
+    end = re.search(rf"({any_letter})[\s.)\]!*\"']{{0,8}}\Z", text[-10:])
     if end:
         return end.group(1)
-    phrase = re.findall(rf"(?i:answer|option|choice)\s*(?:is|:)\s*:?\s*\(?({any_letter})\b", text)
-    if phrase:
-        return str(phrase[-1])
+    for word in ("answer", "option", "choice"):
+        at = text.lower().rfind(word)
+        told = re.match(
+            rf"\s*+(?:is|:)\s*+:?+\s*+\(?+({any_letter})\b", text[at + len(word) :][:40]
+        )
+        if at >= 0 and told:
+            return told.group(1)
     for form in ("(*)", "*.", "*:", "*)", "* "):
         places = {x: f"{text} ".rfind(form.replace("*", x)) for x in letters}
         best = max(places, key=lambda x: places[x])
@@ -148,8 +150,8 @@ def only_letter(text: str, gold: str, last: str = "j") -> bool:
 
     "B. a red car" fails because of a, c, d and e.
     """
-    letters = set(re.findall(f"[a-{last}]", text.lower()))
-    return letters == {gold.lower()}
+    letters = {chr(c) for c in range(ord("a"), ord(last) + 1)}
+    return letters.intersection(text.lower()) == {gold.lower()}
 
 
 def letter_set(text: str) -> set[str]:

@@ -6,6 +6,7 @@ the plain cases with the choice as a parameter; `official` says who chose what.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 
@@ -59,7 +60,7 @@ def clock(text: str) -> float:
     fields = text.strip().split(":")
     if len(fields) > 3:
         raise ValueError(f"not a time: {text!r}")
-    return sum(float(x) * 60**i for i, x in enumerate(reversed(fields)))
+    return math.fsum(float(x) * 60.0**i for i, x in enumerate(reversed(fields)))
 
 
 def overlap(a: Pair, b: Pair) -> float:

@@ -6,23 +6,13 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from reproductions.shared.method import RewardFunction
 from reproductions.shared.rewards.tags import extract_tag, text_of
 
-
-class Judge(Protocol):
-    """Rates an answer against a reference."""
-
-    def __call__(self, question: str, answer: str, reference: str) -> float:
-        """A score in [0, 1]."""
-        ...
-
-
-def scripted(rule: Callable[[str, str, str], float]) -> Judge:
-    """A judge that follows a function; for tests and for runs without a model."""
-    return rule
+Judge = Callable[[str, str, str], float]
+"""(question, answer, reference) -> score in [0, 1]. Any function is a scripted judge."""
 
 
 def same_words(question: str, answer: str, reference: str) -> float:
@@ -76,6 +66,9 @@ def judged(judge: Judge, *, name: str = "judge", fallback: float = 0.0) -> Rewar
         judge: Any `Judge`; its score is cut to [0, 1].
         name: `__name__` of the reward.
         fallback: The score where the judge raises or returns no finite number.
+
+    Raises:
+        KeyError: From a `Recorded` judge that lacks a score.
     """
 
     def reward(prompts: list[Any], completions: list[Any], **columns: Any) -> list[float]:
@@ -87,6 +80,8 @@ def judged(judge: Judge, *, name: str = "judge", fallback: float = 0.0) -> Rewar
             answer = extract_tag(text, default=text.strip())
             try:
                 score = float(judge(question, answer, extract_tag(gold, default=gold)))
+            except LookupError:
+                raise  # a gap in a record is the user's mistake, not the model's
             except Exception:  # a judge is another program: whatever it does, training goes on
                 score = fallback
             scores.append(min(1.0, max(0.0, score)) if score == score else fallback)

@@ -10,9 +10,11 @@ from fractions import Fraction
 from importlib import import_module
 from typing import Any
 
-_UNITS = (
+from reproductions.shared.rewards.numbers import words
+
+_UNITS = words(
     "degree cm centimeter meter mile second minute hour day week month year foot feet inch yard"
-).split()
+)
 _OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,

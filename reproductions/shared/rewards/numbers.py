@@ -11,11 +11,17 @@ from collections.abc import Sequence
 RUN = r"(?<!\d)\d++"
 DECIMAL = r"(?:(?<!\d)\d++(?:\.\d++)?+|\.\d++)"
 
-UNITS = (
+
+def words(text: str) -> tuple[str, ...]:
+    """The words of a text as a tuple."""
+    return tuple(text.split())
+
+
+UNITS = words(
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
     "fifteen sixteen seventeen eighteen nineteen"
-).split()
-TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+)
+TENS = words("twenty thirty forty fifty sixty seventy eighty ninety")
 WORDS = {w: i for i, w in enumerate(UNITS)} | {w: 10 * i for i, w in enumerate(TENS, 2)}
 """Number words and their values, zero .. ninety."""
 

@@ -36,6 +36,8 @@ from reproductions.shared.rewards.text import rouge_mean, word_accuracy
 Rule = Callable[[str, str, str, bool], float]
 """(completion, gold, problem_type, safe) -> score. The gold comes with or without answer tags."""
 
+ANSWER_LIMIT = 2000
+"""Safe text and span rules read so many characters of an answer, which bounds their cost."""
 BLANKS = "".join(c for c in map(chr, range(sys.maxunicode + 1)) if c.isspace())
 
 
@@ -48,25 +50,26 @@ def _math(completion: str, gold: str, safe: bool) -> bool:
     return not safe and maths.math_verify(completion, gold)
 
 
-def video_r1(completion: str, gold: str, problem_type: str, safe: bool) -> float:
-    """Video-R1 by problem type: exact letter, rounded number, 1 - WER, ROUGE, relative error.
+def typed_score(pred: str, gold: str, problem_type: str, safe: bool) -> float:
+    """Video-R1's score of an extracted answer: letter, rounded number, 1 - WER, ROUGE, error.
 
-    Official oddities: untagged golds and missing answers are both "" and so equal, and the answer
-    "nan" earns the full regression reward. Safe adds "temporal grounding", scored by tIoU.
+    Officially the answer "nan" earns the full regression reward. Safe adds "temporal grounding",
+    scored by tIoU.
     """
-    pred, want = extract_tag(completion), gold_of(gold) if safe else extract_tag(gold)
+    if safe:
+        pred = pred[:ANSWER_LIMIT]
     if problem_type == "multiple choice":
-        return float(pred == want)
+        return float(pred == gold)
     if problem_type == "numerical":
         if safe and numbers.finite(pred) is None:
             return 0.0
-        return float(numbers.same_number(pred, want))
+        return float(numbers.same_number(pred, gold))
     if problem_type == "OCR":
-        return word_accuracy(pred, want)
+        return word_accuracy(pred, gold)
     if problem_type == "free-form":
-        return rouge_mean(pred, want)
+        return rouge_mean(pred, gold)
     if problem_type == "regression":
-        p, g = numbers.to_float(pred), numbers.to_float(want)
+        p, g = numbers.to_float(pred), numbers.to_float(gold)
         if p is None or g is None:
             return 0.0
         if not math.isfinite(p - g):
@@ -74,9 +77,18 @@ def video_r1(completion: str, gold: str, problem_type: str, safe: bool) -> float
             return float(not safe and math.isnan(abs(p - g) / (abs(g) + 1e-9)))
         return numbers.relative_score(p, g)
     if safe and problem_type == "temporal grounding":
-        a, b = parse_to(pred), parse_to(want)
+        a, b = parse_to(pred), parse_to(gold)
         return tiou(a, b) if a and b else 0.0
     return 0.0
+
+
+def video_r1(completion: str, gold: str, problem_type: str, safe: bool) -> float:
+    """Video-R1 by problem type (`typed_score`) of the first answer tag.
+
+    Officially untagged golds and missing answers are both "" and so equal.
+    """
+    want = gold_of(gold) if safe else extract_tag(gold)
+    return typed_score(extract_tag(completion), want, problem_type, safe)
 
 
 def viarl(completion: str, gold: str, problem_type: str, safe: bool) -> float:
@@ -96,7 +108,7 @@ def tw_grpo(completion: str, gold: str, problem_type: str, safe: bool) -> float:
 def seed_bench_r1(completion: str, gold: str, problem_type: str, safe: bool) -> float:
     """SEED-Bench-R1: first character of the answer equals the gold's ("Because" is B)."""
     pred = extract_tag(completion)
-    return float(_math(completion, gold, safe) or bool(pred) and pred[0] == gold_of(gold)[:1])
+    return float(_math(completion, gold, safe) or (bool(pred) and pred[0] == gold_of(gold)[:1]))
 
 
 def tinyllava_video_r1(completion: str, gold: str, problem_type: str, safe: bool) -> float:
@@ -105,7 +117,7 @@ def tinyllava_video_r1(completion: str, gold: str, problem_type: str, safe: bool
         return 1.0
     pred = extract_tag(completion, dotall=False, default=completion.strip())
     want = extract_tag(gold, dotall=False, default=gold.strip())
-    return float(pred == want or bool(pred) and pred[0] == want)
+    return float(pred == want or (bool(pred) and pred[0] == want))
 
 
 def video_rts_student(text: str) -> str:
@@ -216,7 +228,7 @@ def vsi_bench(completion: str, gold: str, problem_type: str, safe: bool) -> floa
     text, want = extract_tag(completion, default=completion), gold_of(gold)
     if problem_type in ("numerical", "regression"):
         pred, number = numbers.first_token_number(text), numbers.to_float(want)
-        if pred is None or number is None or safe and not math.isfinite(pred):
+        if pred is None or number is None or (safe and not math.isfinite(pred)):
             return 0.0
         return min(1.0, max(0.0, numbers.mra(pred, number)))
     return float(text.split(" ")[0].rstrip(".").strip().lower() == want.lower())
@@ -332,9 +344,7 @@ FORMATS: dict[str, Callable[[str], float]] = {
     "tw_grpo": _tw_format,
     "tinyllava_video_r1": _tinyllava_format,
     "vidbridge_r1": lambda text: float(is_sequence(text, anchor="prefix")),
-    "viarl": lambda text: float(
-        is_sequence(text, ("think", "index", "answer"), gaps=(r"\s*", ""))
-    ),
+    "viarl": lambda text: float(is_sequence(text, ("think", "index", "answer"), gaps=(r"\s*", ""))),
 }
 """Format rules: "video_r1" rejects any blank before or after, "time_r1" strips first, "video_rts"
 lets text follow, "tw_grpo" lets it precede, "tinyllava_video_r1" pays for longer thoughts."""
@@ -388,7 +398,7 @@ def temporal_iou(*, boundary: bool = False, name: str = "temporal_iou") -> Rewar
         golds, durations = column(columns, "solution", n, ""), column(columns, "durations", n, 0.0)
         scores = []
         for completion, gold, duration in zip(completions, golds, durations, strict=True):
-            pred = parse_to(extract_tag(text_of(completion), which="last"))
+            pred = parse_to(extract_tag(text_of(completion), which="last")[:ANSWER_LIMIT])
             want = _span(gold)
             if not pred or not want:
                 scores.append(0.0)

@@ -60,9 +60,7 @@ def rouge_tokens(text: str, *, stem: bool = True) -> list[str]:
     Porter's stemmer comes from nltk; without nltk the words stay unstemmed.
     """
     tokens = _TOKEN.findall(text.lower())
-    if not stem:
-        return tokens
-    return [_stem(t) for t in tokens[:MATCHED_TOKENS]] + tokens[MATCHED_TOKENS:]
+    return [_stem(t) for t in tokens] if stem else tokens
 
 
 def _f1(common: int, pred: int, gold: int) -> float:
@@ -88,8 +86,11 @@ def rouge(pred: str, gold: str, *, stem: bool = True) -> dict[str, float]:
     Of a prediction over `MATCHED_TOKENS` tokens only that many can match (precision still counts
     all), so the cost is bounded whatever a model writes.
     """
-    p, g = rouge_tokens(pred, stem=stem), rouge_tokens(gold, stem=stem)
+    g, p = rouge_tokens(gold, stem=stem), rouge_tokens(pred, stem=False)
     head = p[:MATCHED_TOKENS]
+    if stem:  # stemming keeps the first letter, so words with another one cannot match
+        starts = {t[0] for t in g}
+        head = [_stem(t) if t[0] in starts else t for t in head]
     scores = {}
     for n in (1, 2):
         common = Counter(zip(*(head[i:] for i in range(n)), strict=False)) & Counter(
@@ -166,9 +167,7 @@ _ENDS = re.compile(r"\.\s(?=[A-Z])|\n")
 _KEYS = ("could be ", "so ", "is ", "thus ", "therefore ", "final ", "answer ", "result ")
 _COMMAS = re.compile(r"-?\b\d{1,3}(?:,\d{3})++\b")
 _SCIENTIFIC = re.compile(r"-?(?<!\d)\d++(?:\.\d++)?+[eE][+-]?\d++")
-_SIMPLE = re.compile(
-    r"-?(?:(?<!\d)\d++\.\d++|(?<!\d)\.\d++|(?<!\d)\d++\b)(?![eE][+-]?\d)(?![,\d])"
-)
+_SIMPLE = re.compile(r"-?(?:(?<!\d)\d++\.\d++|(?<!\d)\.\d++|(?<!\d)\d++\b)(?![eE][+-]?\d)(?![,\d])")
 
 
 def open_form(text: str) -> list[float | str]:
@@ -222,7 +221,7 @@ def open_match(gold: str, candidates: Sequence[float | str]) -> bool:
 def differing(a: Sequence[Any], b: Sequence[Any], shortest: int = 1) -> tuple[list[int], list[int]]:
     """Phrase ids of two token lists: 0 where they agree, k > 0 in the k-th differing phrase (RRPO).
 
-    Matching blocks shorter than `shortest` count as differing.
+    Matching blocks shorter than `shortest` count as differing; pure insertions stay 0.
     """
     signs: tuple[list[int], list[int]] = ([0] * len(a), [0] * len(b))
     blocks = [
@@ -232,7 +231,7 @@ def differing(a: Sequence[Any], b: Sequence[Any], shortest: int = 1) -> tuple[li
     ]
     i = j = phrase = 0
     for start_a, start_b, size in [*((m.a, m.b, m.size) for m in blocks), (len(a), len(b), 0)]:
-        if start_a > i or start_b > j:
+        if start_a > i and start_b > j:  # what only one side has is no phrase
             phrase += 1
             signs[0][i:start_a] = [phrase] * (start_a - i)
             signs[1][j:start_b] = [phrase] * (start_b - j)

@@ -90,7 +90,9 @@ def score_packed(
 
     device = ids.device
     lengths = mask.sum(1).tolist()
-    sizes = [len(p.prompt.ids) - 1 + sum(lengths[p.start : p.stop]) + p.stop - p.start for p in parts]
+    sizes = [
+        len(p.prompt.ids) - 1 + sum(lengths[p.start : p.stop]) + p.stop - p.start for p in parts
+    ]
     total = max(sizes)
     packed = ids.new_zeros(len(parts), total)
     labels = ids.new_full((len(parts), total), -100)
@@ -121,7 +123,7 @@ def score_packed(
     with shared_vision(model, [i for i in range(sum(bool(p.prompt.video) for p in parts))]):
         out = model(
             input_ids=packed,
-            attention_mask={"full_attention": _block_mask(segment, _dtype(model))},
+            attention_mask=_block_mask(segment, _dtype(model)),
             position_ids=positions,
             shift_labels=labels,
             fused_lm_head=True,

@@ -175,7 +175,9 @@ class VideoGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
     def _context_for(self, sample: Sample) -> Context:
         step = self.state.global_step
         name = f"{self.args.seed}/{step}/{self._step % self.args.gradient_accumulation_steps}"
-        seed = int.from_bytes(hashlib.blake2b(f"{name}/{sample.id}".encode(), digest_size=7).digest())
+        seed = int.from_bytes(
+            hashlib.blake2b(f"{name}/{sample.id}".encode(), digest_size=7).digest()
+        )
         return Context(
             variant=self.context.variant,
             seed=self.args.seed,
@@ -279,14 +281,14 @@ class VideoGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
     def _weighted_sum(self, group: Group, context: Context) -> list[float]:
         weights = self.reward_weights.tolist()
         return [
-            sum(w * group.scores[n][i] for w, n in zip(weights, self.reward_func_names, strict=True))
+            sum(
+                w * group.scores[n][i] for w, n in zip(weights, self.reward_func_names, strict=True)
+            )
             for i in range(len(group.completions))
             if group.trained[i]
         ]
 
-    def _advantages(
-        self, totals: list[list[float]], contexts: list[Context]
-    ) -> list[list[float]]:
+    def _advantages(self, totals: list[list[float]], contexts: list[Context]) -> list[list[float]]:
         """The method's advantages, or (r - mean) / (std + 1e-4) with TRL's three scalings."""
         if self.method.advantages is not None:
             return [self.method.advantages(r, c) for r, c in zip(totals, contexts, strict=True)]

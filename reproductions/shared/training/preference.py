@@ -18,8 +18,10 @@ from datasets import Dataset
 from trl import DPOConfig, DPOTrainer
 from trl.trainer.utils import use_adapter
 
+from reproductions.shared.inference.engine import Generator, Request, Sampling
 from reproductions.shared.method import Method, Sample
 from reproductions.shared.models.encode import Encoder, Prompt, shared_vision, videos_of
+from reproductions.shared.training.grpo import _columns as reward_columns
 
 OVERRIDES = ("_compute_loss",)
 """The private methods of `trl.DPOTrainer` that this module replaces."""
@@ -79,8 +81,8 @@ def pairs_of(samples: Sequence[Sample]) -> list[Pair]:
     without = [s.id for s in samples if not {"chosen", "rejected"} <= set(s.meta)]
     if without:
         raise ValueError(
-            f"{len(without)} samples hold no pair: {', '.join(without[:5])}. Set meta['chosen'] and "
-            "meta['rejected'] in the dataset's loader, or make pairs in prepare_data."
+            f"{len(without)} samples hold no pair: {', '.join(without[:5])}. Set meta['chosen'] "
+            "and meta['rejected'] in the dataset's loader, or make pairs with sample_pairs."
         )
     return [Pair(s, str(s.meta["chosen"]), str(s.meta["rejected"])) for s in samples]
 
@@ -106,6 +108,41 @@ def best_and_worst(
             chosen, rejected = values.index(max(values)), values.index(min(values))
             pairs.append(Pair(sample, texts[chosen], texts[rejected]))
     return pairs
+
+
+def sample_pairs(
+    samples: Sequence[Sample],
+    generator: Generator,
+    method: Method,
+    sampling: Sampling,
+    n: int = 8,
+) -> list[Pair]:
+    """Pairs that the model makes itself: n answers a question, the best against the worst.
+
+    Args:
+        samples: Questions with gold answers.
+        generator: Writes the answers.
+        method: The method over its baseline; its `rewards` and `reward_weights` judge the answers.
+        sampling: How answers are sampled; the temperature must be above 0.
+        n: Answers a question.
+
+    Returns:
+        At most one pair a question (see `best_and_worst`).
+    """
+    if sampling.temperature <= 0:
+        raise ValueError("sample_pairs: temperature 0 gives n equal answers. Set it above 0.")
+    groups = generator.generate([Request(s, n) for s in samples], sampling)
+    answers = [[c.text for c in group] for group in groups]
+    flat = [text for texts in answers for text in texts]
+    columns = reward_columns([s for s, texts in zip(samples, answers, strict=True) for _ in texts])
+    rewards = method.rewards or ()
+    weights = method.reward_weights or (1.0,) * len(rewards)
+    totals = [0.0] * len(flat)
+    for reward, weight in zip(rewards, weights, strict=True):
+        values = reward(prompts=[""] * len(flat), completions=flat, **columns)
+        totals = [t + weight * v for t, v in zip(totals, values, strict=True)]
+    each = iter(totals)
+    return best_and_worst(samples, answers, [[next(each) for _ in texts] for texts in answers])
 
 
 class PairCollator:
@@ -165,13 +202,14 @@ class VideoDPOTrainer(DPOTrainer):  # type: ignore[misc]
         model: A vision-language model (or a PEFT model).
         args: TRL's configuration; needs `remove_unused_columns=False, max_length=None`.
         method: The method over its baseline; `loss` is used.
-        pairs: Training pairs.
         encoder: Encodes prompts.
+        pairs: Training pairs.
+        samples: Training samples that hold their pairs (see `pairs_of`), if `pairs` is None.
         max_answer_length: Longest answer in tokens.
         **kwargs: Passed to `trl.DPOTrainer`. Without `ref_model` the reference is a copy of `model`
             as it is now. (TRL would load it from the folder that `model` came from, which after an
-            earlier stage is not the same.) Under ZeRO-3 weights cannot be copied: save the model
-            and load it from there before this stage.
+            earlier stage is not the same.) Weights that ZeRO-3 has split cannot be copied: save
+            the model and load it from there before this stage.
 
     Raises:
         ValueError: There is no pair, or `args` would drop or cut inputs.
@@ -183,13 +221,14 @@ class VideoDPOTrainer(DPOTrainer):  # type: ignore[misc]
         model: Any,
         args: DPOConfig,
         method: Method,
-        pairs: Sequence[Pair],
         encoder: Encoder,
+        pairs: Sequence[Pair] | None = None,
+        samples: Sequence[Sample] = (),
         max_answer_length: int = 1024,
         **kwargs: Any,
     ) -> None:
-        from transformers.integrations import is_deepspeed_zero3_enabled
-
+        if pairs is None:
+            pairs = pairs_of(samples)
         if not pairs:
             raise ValueError(
                 "no preference pairs: all answers scored the same. Sample more answers a question, "
@@ -202,7 +241,8 @@ class VideoDPOTrainer(DPOTrainer):  # type: ignore[misc]
             )
         self.method = method
         adapters = hasattr(model, "peft_config") or kwargs.get("peft_config") is not None
-        if not adapters and not is_deepspeed_zero3_enabled():
+        split = any(hasattr(p, "ds_id") for p in model.parameters())  # by DeepSpeed's zero.Init
+        if not adapters and not split:
             kwargs.setdefault("ref_model", copy.deepcopy(model).eval().requires_grad_(False))
         # TRL reads the kind of data off the columns; the empty images mark it as visual.
         dataset = Dataset.from_dict(

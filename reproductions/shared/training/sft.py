@@ -105,7 +105,9 @@ class VideoSFTTrainer(SFTTrainer):  # type: ignore[misc]
         **kwargs: Any,
     ) -> None:
         if method.format_target is None:
-            raise ValueError(f"method '{method.id}' sets no format_target; SFT has nothing to learn.")
+            raise ValueError(
+                f"method '{method.id}' sets no format_target; SFT has nothing to learn."
+            )
         dataset = Dataset.from_dict({"sample": list(range(len(samples)))})
         super().__init__(
             model=model,

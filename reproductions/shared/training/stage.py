@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from transformers import TrainerCallback
+from transformers import PrinterCallback, TrainerCallback
 from trl import DPOConfig, GRPOConfig, SFTConfig
 
 from reproductions.shared.inference.engine import Request, Sampling
@@ -158,6 +158,7 @@ def train(
                 encoder=encoder,
                 callbacks=callbacks,
             )
+        trainer.remove_callback(PrinterCallback)
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if trainer.is_world_process_zero():
         _save_final(trainer, processor, final)
@@ -246,7 +247,7 @@ def forget_after(path: Path, stage: str, step: int) -> None:
 
 def _append(path: Path, records: list[dict[str, Any]]) -> None:
     with path.open("a", encoding="utf-8") as file:
-        file.writelines(json.dumps(r, ensure_ascii=False) + "\n" for r in records)
+        file.writelines(json.dumps(r) + "\n" for r in records)
 
 
 class Recorder(TrainerCallback):  # type: ignore[misc]

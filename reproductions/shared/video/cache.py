@@ -96,7 +96,8 @@ class FrameCache:
         with published(entry) as name, open(name, "wb") as file:  # noqa: PTH123
             np.lib.format.write_array(file, np.ascontiguousarray(clip.frames), allow_pickle=False)
             file.write(json.dumps(clip.header()).encode())
-        self._bytes += entry.stat().st_size
+            size = file.tell()  # once published, another process may remove it at any time
+        self._bytes += size
         if self._bytes > self.max_bytes:
             self._shrink()
 

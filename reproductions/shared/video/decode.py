@@ -52,8 +52,8 @@ class VideoError(ValueError):
 
     Attributes:
         kind: One word for statistics: "missing", "not_a_file", "empty", "not_video", "no_video",
-            "still_image", "truncated", "corrupt", "too_large", "spec", and from the quarantine
-            "timeout", "memory", "crashed".
+            "no_decoder", "still_image", "truncated", "corrupt", "too_large", "spec", and from the
+            quarantine "timeout", "memory", "crashed".
     """
 
     def __init__(self, kind: str, message: str) -> None:
@@ -256,6 +256,8 @@ def _open(path: str | Path) -> Iterator[tuple[InputContainer, VideoStream]]:
             container_options={"protocol_whitelist": "file", "format_whitelist": FORMATS},
             metadata_errors="replace",
         )
+    except MemoryError:
+        raise
     except (av.error.FFmpegError, OSError, ValueError) as error:
         if _is_image(path):
             raise VideoError("still_image", f"{path}: is a picture. Leave it out.") from error
@@ -274,8 +276,14 @@ def _open(path: str | Path) -> Iterator[tuple[InputContainer, VideoStream]]:
             if not held:
                 raise VideoError("truncated", f"{path}: its index is cut off. Fetch it again.")
             raise VideoError("no_video", f"{path}: has no video stream, only {held}. Leave it out.")
+        if getattr(stream, "codec_context", None) is None:  # PyAV's stub does not know this case
+            raise VideoError(
+                "no_decoder", f"{path}: its codec is unknown to this FFmpeg. Convert the file."
+            )
         try:
             yield container, stream
+        except MemoryError:
+            raise  # PyAV's is an FFmpegError too, but says nothing about the file
         except av.error.FFmpegError as error:
             raise VideoError(
                 "corrupt", f"{path}: cannot be decoded ({error}). Replace the file."
@@ -311,11 +319,11 @@ def _read_index(path: str | Path, container: InputContainer, stream: VideoStream
         packets.append(_Packet(packet.pts, packet.dts, packet.is_keyframe, packet.is_discard))
     if not packets:
         raise VideoError("truncated", f"{path}: the video stream holds no data. Fetch it again.")
-    if damaged or 0 < len(packets) < stream.frames:
+    if damaged or len(packets) < stream.frames:
+        promised = f" of {stream.frames}" if len(packets) < stream.frames else ""
         raise VideoError(
             "truncated",
-            f"{path}: {len(packets)} of {stream.frames or 'unknown'} frames are there, the last "
-            "one cut. Fetch it again.",
+            f"{path}: cut off, {len(packets)}{promised} frames are there. Fetch it again.",
         )
     position = {p.pts: i for i, p in enumerate(packets) if p.pts is not None}
     first_key = next((i for i, p in enumerate(packets) if p.key), 0)

@@ -123,7 +123,8 @@ def write_mp4(
 ) -> Path:
     """Write an H.264 mp4 file; equal frames and options give equal bytes.
 
-    One encoder thread, bit-exact colour conversion, no times or library names in the container.
+    One encoder thread, no decisions that depend on the processor, bit-exact colour conversion, no
+    times or library names in the container.
     The bytes may differ between versions of x264. The file appears at once or not at all.
 
     Args:
@@ -171,7 +172,9 @@ def write_mp4(
             "crf": str(crf),
             "preset": "medium",
             "flags": "+bitexact",
-            "x264-params": "threads=1:lookahead_threads=1:sliced_threads=0",
+            # Without cpu-independent, macroblock-tree decisions with B-frames depend on the
+            # processor and on uninitialised memory.
+            "x264-params": "threads=1:lookahead_threads=1:sliced_threads=0:cpu-independent=1",
         }
         for i, array in enumerate(frames):
             picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(array), format="rgb24")

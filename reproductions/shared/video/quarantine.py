@@ -21,6 +21,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -98,13 +99,24 @@ class Worker:
 
     def __init__(self, memory_limit: int = MEMORY_LIMIT) -> None:
         self.memory_limit = memory_limit
+        self._forget()
+        this = weakref.ref(self)
+
+        def after_fork() -> None:
+            worker = this()
+            if worker is not None:
+                worker._forget()
+
+        os.register_at_fork(after_in_child=after_fork)
+
+    def _forget(self) -> None:
+        """Begin without a process; a forked child must not talk into its parent's pipes."""
         self._process: subprocess.Popen[bytes] | None = None
-        self._owner = 0
         self._lock = threading.Lock()
 
     def start(self) -> None:
         """Start the process if it does not run; a call does it by itself."""
-        if self._process is not None and self._owner == os.getpid():
+        if self._process is not None:
             if self._process.poll() is None:
                 return
             self.stop()
@@ -124,7 +136,6 @@ class Worker:
             env=environment,
             bufsize=0,
         )
-        self._owner = os.getpid()
         assert self._process.stdout is not None
         if hasattr(fcntl, "F_SETPIPE_SZ"):
             with contextlib.suppress(OSError):  # only slower without it
@@ -141,7 +152,7 @@ class Worker:
     def stop(self) -> None:
         """End the process."""
         process, self._process = self._process, None
-        if process is None or self._owner != os.getpid():
+        if process is None:
             return
         process.kill()
         process.wait()
@@ -179,6 +190,8 @@ class Worker:
                 else:
                     kind, how = "crashed", f"ended the decoder ({error or type(error).__name__})"
                 return Quarantined(name, kind, f"{name}: {how}. Leave it out.")
+            except ImportError:
+                raise
             except BaseException:
                 self.stop()  # an interrupted answer must not be read by the next call
                 raise
@@ -203,6 +216,8 @@ class Worker:
         pipe = self._process.stdout.fileno()
         length = int.from_bytes(_receive(pipe, 8, deadline), "little")
         answer = json.loads(_receive(pipe, length, deadline))
+        if "import_error" in answer:
+            raise ImportError(answer["import_error"])
         if "kind" in answer:
             return Quarantined(name, answer["kind"], answer["reason"])
         if "shape" not in answer:
@@ -270,6 +285,8 @@ def _answer(request: dict[str, Any], answers: IO[bytes]) -> None:
             record, frames = clip.header(), clip.frames
     except VideoError as error:
         record = {"kind": error.kind, "reason": str(error)}
+    except ImportError as error:  # a fault of the installation: no file is to blame
+        record = {"import_error": str(error)}
     except MemoryError:
         record = {"kind": "memory", "reason": f"{path}: needs too much memory. Leave it out."}
     except Exception as error:
@@ -301,6 +318,7 @@ def safe_read(
 
     Raises:
         FrameSpecError: If the spec is wrong in itself: a mistake of the caller, not of the file.
+        ImportError: If the spec asks for torchcodec and it is not installed.
     """
     spec.validate()
     answer = (worker or _worker).call(path, spec, timeout)

@@ -213,6 +213,8 @@ def load(root: Path | None = None, *, cache: bool = True) -> Catalog:
     catalog = Catalog(root)
     store = ContentCache(root / _CACHE_FILE if cache else None, strict_yaml.__file__)
     base = root / "catalog"
+    if not base.is_dir():
+        raise CatalogError(f"no catalog/ folder in {root}. Name the repository root.")
     for folder, kind in FOLDERS.items():
         table: dict[str, Any] = getattr(catalog, folder)
         for path in _yaml_files(base / folder):

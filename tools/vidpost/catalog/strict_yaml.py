@@ -21,7 +21,7 @@ MAX_DEPTH = 20
 
 _Parser: Any = getattr(yaml, "CLoader", yaml.Loader)
 _INT = re.compile(r"[-+]?(0|[1-9][0-9]*)$")
-_FLOAT = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+)([eE][-+]?[0-9]+)?$")
+_FLOAT = re.compile(r"[-+]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?$")
 _MAYBE_NUMBER = frozenset("0123456789+-.")
 _CONSTANTS = {"": None, "~": None, "null": None, "true": True, "false": False}
 _AMBIGUOUS = frozenset(

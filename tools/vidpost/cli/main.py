@@ -38,11 +38,11 @@ COMMANDS: dict[str, Command] = {
     ),
     "stats": Command("vidpost.cli.browse", "stats", "Browse", "Count entries by status and word."),
     "diff": Command("vidpost.cli.diff", "diff", "Browse", "Show what a method changes."),
-    "add": Command("vidpost.add.command", "add", "Contribute", "Add a paper to the catalogue."),
+    "add": Command("vidpost.cli.add", "add", "Contribute", "Add a paper to the catalogue."),
     "check": Command("vidpost.cli.check", "check", "Contribute", "Check catalogue and contracts."),
     "card": Command("vidpost.cli.browse", "card", "Contribute", "Validate and show a result card."),
     "schema": Command("vidpost.cli.browse", "schema", "Contribute", "Print the JSON Schema."),
-    "site": Command("vidpost.site.command", "site", "Contribute", "Build or serve the site."),
+    "site": Command("vidpost.cli.site", "site", "Contribute", "Build or serve the site."),
     "run": Command("vidpost.cli.train", "run", "Run", "Run a method: train, evaluate, card."),
     "eval": Command("vidpost.cli.train", "evaluate", "Run", "Evaluate a checkpoint."),
     "claim": Command("vidpost.cli.train", "claim", "Run", "Test a method's claim over seeds."),
@@ -70,7 +70,7 @@ class LazyGroup(click.Group):
         if where is None:
             return None
         try:
-            command = getattr(importlib.import_module(where.module), where.attribute)
+            command = getattr(importlib.import_module(where.module), where.attribute, None)
         except ModuleNotFoundError as error:
             if error.name is None or error.name == where.module:
                 raise UserError(f"'{name}' is not part of this installation.") from error
@@ -78,7 +78,8 @@ class LazyGroup(click.Group):
                 f"'{name}' needs the package {error.name.split('.')[0]}. "
                 'Install it with: pip install "vidpost[train]"'
             ) from error
-        assert isinstance(command, click.Command)
+        if not isinstance(command, click.Command):
+            raise UserError(f"'{name}' is not part of this installation.")
         return command
 
     def resolve_command(

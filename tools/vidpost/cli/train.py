@@ -198,11 +198,172 @@ def verdicts(evaluation: Mapping[str, Any]) -> list[str]:
     for c in evaluation["comparisons"]:
         if c["task"] != "all":
             continue
-        low, high = c["interval"] or (None, None)
-        ends = f" [{100 * low:+.1f}, {100 * high:+.1f}]" if low is not None else ""
+        interval = c["interval"]
+        ends = f" [{100 * interval[0]:+.1f}, {100 * interval[1]:+.1f}]" if interval else ""
         p = c["p_value"]
         chance = "" if p is None else "p < 0.0001" if p < 1e-4 else f"p = {p:.4f}"
-        lines.append(
-            f"{c['a']} -> {c['b']}: {100 * c['difference']:+.1f} points{ends}  ({c['test']}, {chance})"
-        )
+        points = f"{100 * c['difference']:+.1f} points{ends}"
+        lines.append(f"{c['a']} -> {c['b']}: {points}  ({c['test']}, {chance})")
     return lines
+
+
+@click.command()
+@click.argument("method")
+@click.option("--claim", "claim_id", help="Which claim; default: the entry's first.")
+@click.option("--seeds", help="Comma-separated seeds instead of the claim's own.")
+@click.option("--preset", default="mini", show_default=True)
+@click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="Override one setting.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder; finished runs are reused.")
+@click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
+def claim(
+    method: str,
+    claim_id: str | None,
+    seeds: str | None,
+    preset: str,
+    pairs: tuple[str, ...],
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Test a claim of METHOD against its baseline, over seeds.
+
+    \b
+    Examples:
+      vidpost claim video_r1
+      vidpost claim video_r1 --seeds 0,1,2,3,4 --out runs/claim
+    """
+    _quiet_libraries()
+    from reproductions.shared.claim import test_claim
+    from reproductions.shared.run import Options, RunError
+    from vidpost.catalog.loader import load
+    from vidpost.catalog.models import MethodEntry
+
+    try:
+        chosen_seeds = tuple(int(s) for s in seeds.split(",")) if seeds else None
+    except ValueError:
+        fail(f"--seeds {seeds}: write numbers with commas between them, for example 0,1,2.")
+    found = load().find(method, "method")
+    if found is None:
+        fail(f"'{method}' is not in the catalogue. See: vidpost list methods.")
+    entry = found[1]
+    assert isinstance(entry, MethodEntry)
+    claims = {c.id: c for c in entry.claims}
+    if not claims:
+        fail(f"'{entry.id}' makes no claim. Add `claims:` to catalog/methods/{entry.id}.yaml.")
+    if claim_id is not None and claim_id not in claims:
+        fail(f"'{entry.id}' has no claim '{claim_id}'. It has: {', '.join(claims)}.")
+    chosen = claims[claim_id] if claim_id else next(iter(claims.values()))
+    folder = out or Path("runs") / f"claim-{entry.id}-{chosen.id}"
+    options = Options(preset=preset, overrides=parse_overrides(pairs))
+    try:
+        verdict = test_claim(chosen, folder, options, chosen_seeds)
+    except RunError as error:
+        fail(str(error))
+    except KeyboardInterrupt:
+        click.echo(f"\nstopped. Repeat the command with --out {folder} to go on.", err=True)
+        sys.exit(130)
+    if as_json:
+        click.echo(json.dumps(verdict.to_dict(), indent=1))
+        return
+    a, b = verdict.compare
+    for i, seed in enumerate(verdict.seeds):
+        x, y = verdict.scores[a][i], verdict.scores[b][i]
+        click.echo(f"seed {seed}: {a} {x:.3f}  {b} {y:.3f}  difference {x - y:+.3f}")
+    ends = "" if verdict.interval is None else " [{:+.3f}, {:+.3f}]".format(*verdict.interval)
+    click.echo(f"mean difference {verdict.mean:+.3f}{ends}: {verdict.verdict}")
+    click.echo(f"claim: {verdict.statement}")
+    click.echo(f"card   {folder / 'card.yaml'}")
+
+
+@click.command(name="eval")
+@click.argument("run_folder", type=click.Path(path_type=Path))
+@click.option("--checkpoint", help="base, sft, rl ...; default: the last one.")
+@click.option("--data", type=click.Path(path_type=Path), help="Your records (Video-R1 format).")
+@click.option("--video-root", type=click.Path(path_type=Path), help="Folder of their videos.")
+@click.option("--seed", type=int, help="Fresh synthetic clips of this seed.")
+@click.option("--limit", type=click.IntRange(min=1), help="At most this many questions.")
+@click.option("--json", "as_json", is_flag=True, help="Print the scores as JSON.")
+def evaluate(
+    run_folder: Path,
+    checkpoint: str | None,
+    data: Path | None,
+    video_root: Path | None,
+    seed: int | None,
+    limit: int | None,
+    as_json: bool,
+) -> None:
+    """Evaluate a checkpoint of RUN_FOLDER on its held-out clips, fresh ones or your records.
+
+    \b
+    Examples:
+      vidpost eval runs/video_r1-20261122-101500 --seed 7
+      vidpost eval runs/video_r1-20261122-101500 --data my.jsonl --checkpoint sft
+    """
+    _quiet_libraries()
+    from reproductions.shared.run import RunError, evaluate_run
+
+    try:
+        result = evaluate_run(run_folder, checkpoint, data, video_root, seed, limit)
+    except RunError as error:
+        fail(str(error))
+    if as_json:
+        click.echo(json.dumps(result, indent=1))
+        return
+    from rich.console import Console
+
+    Console().print(result_table(result))
+    click.echo(f"predictions  {result['predictions']}")
+
+
+@click.command()
+@click.option("--parity", type=click.Path(path_type=Path), help="Check a run's last checkpoint.")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+def doctor(parity: Path | None, as_json: bool) -> None:
+    """Check this machine and installation; with --parity, that a run measured what it trained.
+
+    \b
+    Examples:
+      vidpost doctor
+      vidpost doctor --parity runs/video_r1-20261122-101500
+    """
+    if parity is not None:
+        _doctor_parity(parity, as_json)
+        return
+    from vidpost.cli.doctor import findings
+
+    found = findings()
+    if as_json:
+        click.echo(json.dumps([f._asdict() for f in found], indent=1))
+    else:
+        for finding in found:
+            mark = "ok  " if finding.ok else "FAIL"
+            click.echo(f"{mark} {finding.what}: {finding.found}")
+            if not finding.ok:
+                click.echo(f"     {finding.remedy}")
+    if not all(f.ok for f in found):
+        sys.exit(1)
+
+
+def _doctor_parity(folder: Path, as_json: bool) -> None:
+    _quiet_libraries()
+    from reproductions.shared.run import RunError, parity_of
+
+    try:
+        result = parity_of(folder)
+    except RunError as error:
+        fail(str(error))
+    if as_json:
+        click.echo(json.dumps(result.to_dict(), indent=1))
+    else:
+        click.echo(f"{result.answers} answers, {result.tokens} tokens")
+        click.echo(f"prompt ids equal to the processor's: {'yes' if result.ids_equal else 'NO'}")
+        for name in ("generator", "rows", "packed"):
+            value = getattr(result, name)
+            verdict = "ok" if value <= result.tolerance else "TOO LARGE"
+            click.echo(f"{name:<10} largest log-probability difference {value:.1e}  {verdict}")
+        click.echo(f"blank video changes an answer's mean log-probability by {result.blind:.3f}")
+    if not result.passed:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    run()

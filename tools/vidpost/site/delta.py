@@ -34,7 +34,7 @@ class Hook:
 
     Attributes:
         name: Name of the hook.
-        does: What the method does there: first sentences of the docstrings, or the value.
+        does: What the method does there: first paragraphs of the docstrings, or the value.
         lines: (first, last) line of the code in method.py, from 1.
     """
 
@@ -150,7 +150,7 @@ def _describe(
         name = ast.unparse(item)
         if isinstance(place, ast.FunctionDef | ast.ClassDef):
             spans.append(place)
-            texts.append(_first_sentence(ast.get_docstring(place) or "") or name)
+            texts.append(_headline(ast.get_docstring(place) or "") or name)
         elif isinstance(place, ast.ImportFrom):
             texts.append(f"{name} from {place.module}")
         elif isinstance(place, ast.Assign):
@@ -166,9 +166,8 @@ def _short(text: str, limit: int = 160) -> str:
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
-def _first_sentence(docstring: str) -> str:
-    paragraph = " ".join(docstring.split("\n\n")[0].split())
-    return _short(paragraph.split(". ")[0].rstrip("."), 240)
+def _headline(docstring: str) -> str:
+    return _short(" ".join(docstring.split("\n\n")[0].split()).rstrip("."), 240)
 
 
 def _docstring(text: str) -> tuple[str, dict[str, str]]:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from itertools import groupby
 from typing import Any, NamedTuple
+
+from markupsafe import Markup
 
 from vidpost.catalog import graph
 from vidpost.catalog.diagnostics import CODES
 from vidpost.catalog.models import (
-    FOLDERS,
     KINDS,
     BenchmarkEntry,
     Entry,
     MethodEntry,
-    MetricEntry,
     ReportedNumber,
     ResultCard,
     Work,
@@ -23,7 +24,7 @@ from vidpost.catalog.models import (
 from vidpost.site import context as ctx
 from vidpost.site import figures, tables
 from vidpost.site.bibtex import bibtex
-from vidpost.site.context import ONE, PLURAL, TITLE, Site
+from vidpost.site.context import PLURAL, TITLE, Site
 from vidpost.site.delta import BASELINE_DOES, read_hooks
 from vidpost.site.fields import describe_models
 from vidpost.site.render import Renderer, base, raw
@@ -92,14 +93,18 @@ def entry_page(site: Site, renderer: Renderer, kind: str, entry: Entry) -> tuple
     if isinstance(entry, MethodEntry):
         values |= _method(site, entry)
     elif isinstance(entry, BenchmarkEntry):
+        full = boards(site, entry.id)
         values |= {
             "metrics": _Lookup(site.catalog.metrics),
-            "boards": boards(site, entry.id),
+            "boards": [board for board in full if len(board["rows"]) > 1],
+            "singles": [
+                {**board["rows"][0], "title": board["title"], "unit": board["unit"]}
+                for board in full
+                if len(board["rows"]) == 1
+            ],
             "reproductions": _by_protocol(site.cards(kind="reproduction", benchmark=entry.id)),
             "miniatures": _by_protocol(site.cards(kind="miniature", benchmark=entry.id)),
         }
-    elif isinstance(entry, MetricEntry):
-        pass
     page = renderer.page(
         path, TEMPLATES[kind], entry=entry, file=file, source=renderer.edit_url(file),
         back=back, trail=trail, changed=site.changed.get(file),
@@ -130,6 +135,10 @@ def _method(site: Site, entry: MethodEntry) -> dict[str, Any]:
     module = site.module(entry.id)
     longest = max((len(run) for run in re.findall("`+", module.source)), default=0) if module else 0
     pivot, sources = _pivot(entry)
+    settings = [
+        {"source": source, "rows": [row[:3] for row in rows]}
+        for source, rows in groupby(site.hyperparameters(entry), key=lambda row: row[3])
+    ]
     return {
         "module": module,
         "fence": raw("`" * max(3, longest + 1)),
@@ -140,7 +149,7 @@ def _method(site: Site, entry: MethodEntry) -> dict[str, Any]:
         "miniatures": site.cards(kind="miniature", method=entry.id),
         "claims": site.claims(entry),
         "plot": None,
-        "hyperparameters": site.hyperparameters(entry),
+        "hyperparameters": settings,
         "has_mini": (site.folder(entry) / "mini.yaml").is_file(),
         "openness": site.openness(entry),
     }
@@ -234,11 +243,11 @@ def boards(site: Site, benchmark: str) -> list[dict[str, Any]]:
         points = [(str(row["model"]), float(row["value"]), str(row["method"])) for row in rows]
         result.append(
             {"title": title, "unit": "percent" if unit == "%" else unit, "rows": rows,
-             "plot": figures.dots(title, unit, points) if len(rows) > 2 else raw("")}
+             "plot": figures.dots(title, unit, points) if len(rows) > 2 else Markup("")}
         )  # fmt: skip
     result.sort(key=lambda board: (-len(board["rows"]), board["title"]))
     for place, board in enumerate(result):
-        board["anchor"] = f"board-{place + 1}"
+        board["anchor"] = f"board-{place + 1}" if len(board["rows"]) > 1 else "singles"
     return result
 
 
@@ -396,7 +405,7 @@ def timeline(site: Site, renderer: Renderer) -> tuple[str, str]:
     order = sorted(listed, key=lambda when: when if when[0] in "12" else "", reverse=True)
     page = renderer.page(
         "timeline.md", "timeline", kinds=site.kinds,
-        plot=figures.months(counts) if counts else raw(""),
+        plot=figures.months(counts) if counts else Markup(""),
         months=[(when, sorted(listed[when], key=lambda e: e.id)) for when in order],
     )  # fmt: skip
     return "timeline.md", page
@@ -451,7 +460,7 @@ def _coverage(site: Site) -> Any:
             per_method[method.id] += 1
             per_benchmark[name] += 1
     if not filled:
-        return raw("<p>None yet.</p>")
+        return Markup("<p>None yet.</p>")
     rows = [site.catalog.methods[name] for name, _ in per_method.most_common(40)]
     columns = [site.catalog.benchmarks[name] for name, _ in per_benchmark.most_common(20)]
     return figures.grid(
@@ -476,7 +485,7 @@ def _rewards(site: Site) -> Any:
                     n = sum(reward.aspect == aspect.id for reward in method.rewards)
                     filled[method.name, aspect.name] = max(n, 1)
     if not rows:
-        return raw("<p>No method's rewards are described yet.</p>")
+        return Markup("<p>No method's rewards are described yet.</p>")
     columns = [a for a in aspects if any(key[1] == a.name for key in filled)]
     return figures.grid(
         "Reward aspects by method; the number counts the rewards with that aspect",
@@ -538,6 +547,3 @@ def hooks(site: Site, renderer: Renderer) -> tuple[str, str]:
 
 def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-__all__ = ["FOLDERS", "ONE", "boards", "pages"]

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from vidpost.catalog.loader import CatalogError
 from vidpost.catalog.models import Paper, ResultCard, Size
 from vidpost.site import context as ctx
-from vidpost.site import text
+from vidpost.site import latex, text
 from vidpost.site.context import PLURAL, Site
 
 DASH = Markup('<span class="absent">–</span>')
@@ -33,6 +33,11 @@ def paper_label(paper: Paper) -> str:
 def quoted(value: object) -> Markup:
     """A value for YAML front matter: escaped text in double quotes."""
     return Markup(json.dumps(str(text.escape(value)), ensure_ascii=False))
+
+
+def address(value: object) -> Markup:
+    """An address for YAML front matter, in double quotes; empty if it is not http or https."""
+    return Markup(f'"{text.outside(str(value)) or ""}"')
 
 
 def raw(value: object) -> Markup:
@@ -60,10 +65,10 @@ class Renderer:
             lstrip_blocks=True,
             keep_trailing_newline=True,
         )
-        env.filters.update(quoted=quoted, raw=raw)
+        env.filters.update(quoted=quoted, raw=raw, address=address)
         env.globals.update(
             STATUS=ctx.STATUS, TITLE=ctx.TITLE, ONE=ctx.ONE, PLURAL=PLURAL, RELATIONS=RELATIONS,
-            dash=DASH, number=text.number, formula=text.formula,
+            absent=text.escape(None), dash=DASH, number=text.number, formula=latex.formula,
             authors=ctx.authors, month=ctx.month, setting=ctx.setting, paper_label=paper_label,
             go=self._go, link=self._link, word=self._word, outside=self._outside, sizes=_sizes,
             card_table=self._card_table, blob=site.blob, edit_url=self.edit_url,
@@ -185,13 +190,11 @@ def _sizes(items: tuple[Size, ...]) -> Markup:
         return text.escape(None)
     parts = []
     for item in items:
-        amount = text.escape(text.number(item.count)) if item.count is not None else ""
+        amount = f"{text.escape(text.number(item.count))} " if item.count is not None else ""
         note = f" ({text.escape(item.note)})" if item.note else ""
-        parts.append(
-            f"{amount} {text.escape(item.of)}{note} "
-            f'<span class="source">{text.escape(item.source)}</span>'
-        )
-    return Markup("<br>").join(Markup(part) for part in parts)
+        source = f'<span class="source">{text.escape(item.source)}</span>'
+        parts.append(f"<div>{amount}{text.escape(item.of)}{note} {source}</div>")
+    return Markup("".join(parts))
 
 
 def check_targets(targets: dict[str, set[str]], known: frozenset[str]) -> None:

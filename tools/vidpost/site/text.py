@@ -17,8 +17,9 @@ from markupsafe import Markup
 ABSENT = "not reported"
 """What a page says where the catalogue says nothing."""
 
-_SPECIAL = re.compile(r"[^\w\s.,;()/\u0080-\U0010ffff-]|_")
-_START = re.compile(r"^(?:[-.(]|\d+(?=[.)]))")
+# An underscore inside a word is plain to Python-Markdown; everything else that it knows is not.
+_SPECIAL = re.compile(r"[^\w\s.,:;()/'@%?+\u0080-\U0010ffff-]|(?<!\w)_|_(?!\w)")
+_START = re.compile(r"^(?:[-.(+:]|\d+(?=[.)]))")
 _HIDDEN = frozenset({"Cc", "Cs", "Co", "Cn", "Zl", "Zp"})
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
@@ -81,42 +82,3 @@ def number(value: float | int | None) -> str | None:
     if isinstance(value, int) or float(value).is_integer():
         return f"{int(value):,}"
     return f"{value:.10f}".rstrip("0")
-
-
-# The few LaTeX words that metric definitions use; anything else is shown as it is written.
-_LATEX = {
-    r"\\frac\{([^{}]*)\}\{([^{}]*)\}": r"(\1) / (\2)",
-    r"\\(?:text|mathrm|operatorname|mathbb|mathbf)\{([^{}]*)\}": r"\1",
-    r"\\sum": "∑", r"\\max": "max", r"\\min": "min", r"\\log": "log", r"\\exp": "exp",
-    r"\\cdot": "·", r"\\times": "×", r"\\leq?": "≤", r"\\geq?": "≥", r"\\neq?": "≠",
-    r"\\in\b": "∈", r"\\cap": "∩", r"\\cup": "∪", r"\\tau": "τ", r"\\alpha": "α",
-    r"\\beta": "β", r"\\gamma": "γ", r"\\lambda": "λ", r"\\theta": "θ", r"\\delta": "δ",
-    r"\\epsilon": "ε", r"\\hat\{([^{}]*)\}": "\\1\u0302", r"\\hat ?(\w)": "\\1\u0302",
-    r"\\left|\\right|\\,|\\;|\\!|\\quad": " ", r"\\\{": "{", r"\\\}": "}", r"\\%": "%",
-    r"\\(?:l|r)Vert|\\\|": "‖", r"\\ldots|\\dots": "…", r"\\sqrt\{([^{}]*)\}": r"√(\1)",
-    r"\\to\b|\\rightarrow": "→", r"\\mid": "|", r"\\[lr]floor": "", r"\\pi\b": "π",
-}  # fmt: skip
-
-
-def formula(text: str) -> Markup:
-    """A definition with the simple LaTeX between its dollar signs as Unicode and <sub>/<sup>."""
-    parts = text.split("$")
-    if len(parts) % 2 == 0:  # an odd dollar sign: not a formula
-        return escape(text)
-    shown = []
-    for place, part in enumerate(parts):
-        if place % 2 == 0:
-            shown.append(_escape(part) if part.strip() else Markup(part))
-            continue
-        for _ in range(3):  # nested braces
-            for pattern, replacement in _LATEX.items():
-                part = re.sub(pattern, replacement, part)
-        safe = str(_SPECIAL.sub(_reference, plain(part)))
-        for mark, tag in (("&#95;", "sub"), ("&#94;", "sup")):
-            safe = re.sub(
-                rf"{mark}(?:&#123;((?:(?!&#12[35];).)*)&#125;|(\w))",
-                lambda m, tag=tag: f"<{tag}>{m[1] if m[1] is not None else m[2]}</{tag}>",
-                safe,
-            )
-        shown.append(Markup(f'<i class="math">{safe}</i>'))
-    return Markup(" ").join(shown)

@@ -9,8 +9,18 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from reproductions.shared.rewards import boxes, choice, intervals, length, maths, numbers, rules, text
+from reproductions.shared.rewards import (
+    boxes,
+    choice,
+    intervals,
+    length,
+    maths,
+    numbers,
+    rules,
+    text,
+)
 from reproductions.shared.rewards.intervals import Pair, Span
+from reproductions.shared.rewards.numbers import words
 from reproductions.shared.rewards.official.base import (
     CHOICE,
     Adapter,
@@ -21,7 +31,14 @@ from reproductions.shared.rewards.official.base import (
     plain,
     scored,
 )
-from reproductions.shared.rewards.tags import extract_tag, find_tag, is_sequence, iter_tags, text_of
+from reproductions.shared.rewards.tags import (
+    extract_tag,
+    find_tag,
+    is_sequence,
+    iter_tags,
+    text_of,
+    unclosed_tag,
+)
 
 # -- Video-R1, VideoRFT ----------------------------------------------------------------------------
 
@@ -33,13 +50,14 @@ def video_r1_eval(sample: Arguments, model_output: str, question_type: str) -> f
     if question_type == "regression":
         p, g = numbers.to_float(pred), numbers.to_float(gold)
         return 0.0 if p is None or g is None else numbers.mra_float32(p, g)
-    tagged = f"<answer>{pred}</answer>"
-    return rules.score("video_r1", tagged, sample["solution"], question_type, safe=False)
+    return rules.typed_score(pred, gold, question_type, safe=False)
 
 
 def videorft_text(completion: str) -> str:
     """The text VideoRFT compares with the frames: the thought after its first full stop."""
-    thought = extract_tag(completion, "think", default=completion)
+    thought = find_tag(completion, "think", strip=False)
+    if thought is None:
+        return completion
     return thought.split(".", 1)[1].lstrip() if "." in thought else thought
 
 
@@ -125,10 +143,10 @@ def _last_thought(completion: str) -> str:
     return extract_tag(completion, "think", which="last", strip=False)
 
 
-_KEYWORDS = (
-    "analyze analyse compare deduce however first wait specifically therefore because identify "
-    "observe step next finally then consider verify check"
-).split()
+_KEYWORDS = words(
+    "analyze analyse compare deduce however first wait specifically therefore because "
+    "identify observe step next finally then consider verify check"
+)
 
 
 def diversity(arguments: Arguments) -> list[float]:
@@ -170,7 +188,8 @@ def tuple_spans(glue: str) -> list[Span] | None:
 
 def single_span(glue: str) -> Span | None:
     """VAU-R1's `[s, e]`; [-1, -1] marks a normal video; None if invalid."""
-    if not _SINGLE.match(glue) or not all(_python_number(x) for x in _SINGLE.match(glue).groups()):  # type: ignore[union-attr]
+    found = _SINGLE.match(glue)
+    if not found or not all(map(_python_number, found.groups())):
         return None
     start, end = (float(x) for x in glue.strip()[1:-1].split(","))
     if (start, end) == (-1.0, -1.0) or 0 <= start <= end:
@@ -242,11 +261,11 @@ def vau_span(response: str) -> Arguments:
     return {"start time": start, "end time": end}
 
 
-VAU_CLASSES = (
+VAU_CLASSES = words(
     "Abuse Arrest Arson Assault Burglary Explosion Fighting Fire Normal Object_falling "
     "People_falling Pursuit Robbery Shooting Shoplifting Stealing Traffic_accident Vandalism "
     "Water_incident"
-).split()
+)
 
 
 def vau_classes(response: str) -> list[str]:
@@ -377,9 +396,7 @@ def _map_bonus(completion: str, path: str, maps: Arguments) -> float | None:
     scene = maps.get(path.rsplit("/", 1)[-1].rsplit(".", 1)[0])
     if scene is None:
         return 0.0
-    return boxes.map_score(
-        boxes.parse_map(drawn, scene["object_list"]), scene["cognitive_map"]
-    )
+    return boxes.map_score(boxes.parse_map(drawn, scene["object_list"]), scene["cognitive_map"])
 
 
 def spacer_accuracy(arguments: Arguments) -> list[float]:
@@ -512,7 +529,11 @@ def av_accuracy(completion: str, solution: Any, task: str) -> float:
                 return 10.0
             names: dict[str, list[float]] = {}
             for row in gold:
-                same = [_upright_iou(_corners(f), _corners(row)) for f in found if f["name"] == row["name"]]
+                same = [
+                    _upright_iou(_corners(f), _corners(row))
+                    for f in found
+                    if f["name"] == row["name"]
+                ]
                 names.setdefault(row["name"], []).append(max(same, default=0.0))
             means = [sum(v) / len(v) for v in names.values()]
             return 10 * sum(means) / len(means) if means else 0.0
@@ -701,29 +722,22 @@ def vote_accuracies(data: Arguments) -> list[float]:
     return [sum(g == p for g, p, _ in rows) / n, sum(g == v for g, _, v in rows) / n]
 
 
-_CONNECTIVES = (
+_CONNECTIVES = words(
     "first second third then next after before while when once meanwhile finally later "
     "subsequently eventually during afterwards"
-).split()
-_HEDGES = "maybe possibly perhaps might could probably likely seems appears suggests".split()
+)
+_HEDGES = words("maybe possibly perhaps might could probably likely seems appears suggests")
 
 
 def keywords(content: str) -> float:
     """VidBridge-R1's captions: .2 for each temporal word up to .4; hedges cost .2 each."""
-    answer = unclosed(content)
+    answer = unclosed_tag(content)
     if answer is None:
         return 0.0
     lower = answer.lower()
     score = min(0.4, 0.2 * sum(word in lower for word in _CONNECTIVES))
     hedges = sum(word in lower for word in _HEDGES)
     return min(score, 0.0) - 0.2 * hedges if hedges else score
-
-
-def unclosed(content: str) -> str | None:
-    """The answer, whose closing tag may be missing."""
-    from reproductions.shared.rewards.tags import unclosed_tag
-
-    return unclosed_tag(content)
 
 
 def vidbridge(arguments: Arguments) -> Any:
@@ -841,7 +855,9 @@ _BY_REPOSITORY: dict[str, dict[str, Adapter]] = {
             lambda c: 0.05 * min(2, sum(bool(x.strip()) for x in _last_thought(c).split("\n")))
         ),
         "reward_timestep_pair": each(
-            lambda c: 0.2 * min(1, sum(map(bool, map(intervals.parse_to, iter_tags(c, "timestep")))))
+            lambda c: (
+                0.2 * min(1, sum(map(bool, map(intervals.parse_to, iter_tags(c, "timestep")))))
+            )
         ),
         "diversity_reward_func": diversity,
         "mqa_answer_reward": scored("time_r1", wrap=False),
@@ -885,11 +901,7 @@ _BY_REPOSITORY: dict[str, dict[str, Adapter]] = {
         "parse_html": plain(vau_span),
         "extract_options": plain(vau_classes),
         **_cross(
-            {
-                "vau-r1/glue": lambda p, g, d: vau_iou(
-                    f"<glue>[{p[0]}, {p[1]}]</glue>", {"glue": g}
-                )
-            }
+            {"vau-r1/glue": lambda p, g, d: vau_iou(f"<glue>[{p[0]}, {p[1]}]</glue>", {"glue": g})}
         ),
     },
     MUSEG: {
@@ -901,7 +913,7 @@ _BY_REPOSITORY: dict[str, dict[str, Adapter]] = {
         "reward_format": each(lambda c: museg_format(c, cited=True)),
         "reward_format_n_timestamp": each(lambda c: museg_format(c, cited=False)),
         "eval_grounding.eval": museg_eval,
-        "tvg_format": plain(intervals.parse_first),
+        "tvg_format": plain(lambda s: [span] if (span := intervals.parse_first(s)) else None),
         "dvc_format": plain(dense_captions),
         **_cross(
             {
@@ -938,9 +950,7 @@ _BY_REPOSITORY: dict[str, dict[str, Adapter]] = {
         "format_reward": each(av_format, "solution", "task"),
         "time_str_to_seconds": plain(av_time),
         "compute_tiou": plain(intervals.union_iou),
-        "compute_sIoU": plain(
-            lambda a, b: boxes.box_iou(boxes.sorted_box(a), boxes.sorted_box(b))
-        ),
+        "compute_sIoU": plain(lambda a, b: boxes.box_iou(boxes.sorted_box(a), boxes.sorted_box(b))),
         "compute_cluster_pair_wcs": plain(
             lambda g, p, kind: boxes.weighted_clue_score(
                 g, p, intervals.union_iou if kind == "tIoU" else boxes.box_iou

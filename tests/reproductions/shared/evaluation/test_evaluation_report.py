@@ -215,7 +215,7 @@ def test_wrong_types_do_not_break_the_page(tmp_path):
     given = {"checkpoints": ["rl", 3], "rows": rows, "comparisons": {"a": 1}, "seconds": [1]}
     (tmp_path / "evaluation.json").write_text(json.dumps(given))
     (tmp_path / "predictions").mkdir()
-    strange = {"id": [1], "score": "x", "options": None, "times": ["a", 1e400], "video": 5}
+    strange = {"id": [1], "score": "x", "options": 5, "times": ["a", 1e400], "video": 5}
     strange |= {"question": None, "tokens_out": None, "answer": 3, "task": None}
     (tmp_path / "predictions" / "rl.jsonl").write_text(json.dumps(strange) + "\n{}\n")
     (tmp_path / "log.jsonl").write_text('{"step": "1", "loss": [2]}\n{"stage": 3, "step": 1e999}\n')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import pytest
@@ -16,6 +17,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor  # noqa: E40
 from trl import DPOConfig  # noqa: E402
 
 from reproductions.baselines.dpo.method import METHOD  # noqa: E402
+from reproductions.shared.inference.engine import Completion, Sampling  # noqa: E402
 from reproductions.shared.method import Method, Sample  # noqa: E402
 from reproductions.shared.models.encode import Encoder  # noqa: E402
 from reproductions.shared.models.tiny import TinyConfig, build  # noqa: E402
@@ -27,6 +29,7 @@ from reproductions.shared.training.preference import (  # noqa: E402
     VideoDPOTrainer,
     best_and_worst,
     pairs_of,
+    sample_pairs,
 )
 from reproductions.shared.video.decode import read_frames  # noqa: E402
 from reproductions.shared.video.spec import FrameSpec  # noqa: E402
@@ -93,9 +96,7 @@ def test_two_steps_change_every_parameter_and_leave_the_reference(parts, checkpo
     assert first == pytest.approx(math.log(2), abs=1e-4)
     same = [k for k, v in model.named_parameters() if torch.equal(v, before[k])]
     assert same == []
-    moved = [
-        k for k, v in trainer.ref_model.named_parameters() if not torch.equal(v, before[k])
-    ]
+    moved = [k for k, v in trainer.ref_model.named_parameters() if not torch.equal(v, before[k])]
     assert moved == []
 
 
@@ -185,6 +186,55 @@ def test_pairs_come_from_sampled_answers():
         [SAMPLE, other], [["a", "b", "c"], ["d", "e", "f"]], [[0.0, 2.0, 1.0], [1.0, 1.0, 1.0]]
     )
     assert made == [Pair(SAMPLE, "b", "a")]
+
+
+def test_the_model_makes_its_own_pairs():
+    class Scripted:
+        def generate(self, requests, sampling):
+            return [
+                [Completion(text, (), (), True) for text in ("<answer>2</answer>", "<answer>3")]
+                for _ in requests
+            ]
+
+    numeric = Sample(id="n", question="How many?", answer="2", problem_type="numerical")
+    made = sample_pairs([numeric], Scripted(), METHOD, Sampling(temperature=1.0), n=2)
+    assert made == [Pair(numeric, "<answer>2</answer>", "<answer>3")]
+    with pytest.raises(ValueError, match="above 0"):
+        sample_pairs([numeric], Scripted(), METHOD, Sampling(temperature=0.0))
+
+
+@pytest.mark.train
+def test_adapters_train_and_the_base_stays(parts):
+    from peft import LoraConfig, get_peft_model
+
+    load, pairs, folder = parts
+    model, encoder = load()
+    model = get_peft_model(model, LoraConfig(r=2, target_modules="all-linear"))
+    before = {k: v.detach().clone() for k, v in model.named_parameters()}
+    trainer = VideoDPOTrainer(
+        model=model, args=config(folder), method=METHOD, pairs=pairs, encoder=encoder
+    )
+    assert trainer.ref_model is None
+    trainer.train()
+    after = dict(model.named_parameters())  # TRL adds a copy of the adapter, "ref"
+    moved = {k for k in before if not torch.equal(after[k], before[k])}
+    assert moved == {k for k in before if "lora_" in k}
+    ref = {k: v for k, v in after.items() if ".ref." in k}
+    assert ref
+    assert all(torch.equal(v, before[k.replace(".ref.", ".default.")]) for k, v in ref.items())
+
+
+def test_samples_may_hold_their_pairs(parts):
+    load, pairs, folder = parts
+    model, encoder = load()
+    held = [
+        dataclasses.replace(p.sample, meta={"chosen": p.chosen, "rejected": p.rejected})
+        for p in pairs
+    ]
+    trainer = VideoDPOTrainer(
+        model=model, args=config(folder), method=METHOD, samples=held, encoder=encoder
+    )
+    assert [p.chosen for p in trainer.data_collator.pairs] == [p.chosen for p in pairs]
 
 
 def test_faulty_arguments_are_refused(parts):

@@ -1,6 +1,8 @@
+import dataclasses
 import importlib.util
 import random
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import av
 import numpy as np
 import pytest
 from PIL import Image
-from video_fixtures import FLAGS, INTRA_REFRESH, OPEN_GOP, make, number, plain
+from video_fixtures import FLAGS, INTRA_REFRESH, OPEN_GOP, from_transformers, make, number, plain
 
 from reproductions.shared.video import decode
 from reproductions.shared.video.decode import VideoError, probe, read_frames, video_metadata
@@ -206,11 +208,8 @@ def test_probe_tells_codec_size_and_key_frames(files):
 
 @pytest.fixture(scope="module")
 def transformers_metadata():
-    pytest.importorskip("torch")
-    from reproductions.shared.models import torchvision_cure
-
-    torchvision_cure.apply()
-    return pytest.importorskip("transformers.video_utils").VideoMetadata
+    scope = {"Mapping": Mapping, "fields": dataclasses.fields, "dataclass": dataclasses.dataclass}
+    return from_transformers("video_utils.py", "VideoMetadata", scope)
 
 
 @pytest.mark.parametrize(
@@ -310,6 +309,21 @@ def test_mp4_without_its_last_bytes_gives_the_same_frames_or_none(tmp_path, file
 def test_truncated_mkv_is_told_by_its_header(tmp_path):
     path = make(tmp_path / "long.mkv", 150)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 3])
+    assert refused(path) == "truncated"
+
+
+def test_a_header_that_claims_hours_is_not_believed(tmp_path, files):
+    data = files("b.mp4").read_bytes()
+    path = tmp_path / "hours.mp4"
+    long = bytearray(data)
+    field = long.index(b"mdhd") + 20  # its duration, in units of 1/12800 s
+    long[field : field + 4] = (12_800 * 3600 * 40).to_bytes(4, "big")
+    path.write_bytes(long)
+    assert probe(path) == probe(files("b.mp4"))  # the frames count, not the claim
+    many = bytearray(data)
+    field = many.index(b"stts") + 12  # its number of frames
+    many[field : field + 4] = (2**31 - 1).to_bytes(4, "big")
+    path.write_bytes(many)
     assert refused(path) == "truncated"
 
 

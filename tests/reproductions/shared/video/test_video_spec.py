@@ -1,16 +1,13 @@
-import ast
-import functools
-import importlib.util
 import json
 import math
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from video_fixtures import from_transformers
 
 from reproductions.shared.video.spec import (
     FrameSpec,
@@ -201,27 +198,19 @@ def test_smart_resize(height, width, low, high, expected):
     assert smart_resize(height, width, 28, low, high) == expected
 
 
-@functools.cache
+@pytest.fixture(scope="module")
 def reference_smart_resize():
-    """The function of the installed transformers, without importing torch for it."""
-    package = importlib.util.find_spec("transformers")
-    if package is None:
-        pytest.skip("transformers is not installed")
-    file = Path(package.origin).parent / "models/qwen2_vl/video_processing_qwen2_vl.py"
-    tree = ast.parse(file.read_text("utf-8"))
-    function = next(node for node in tree.body if getattr(node, "name", "") == "smart_resize")
-    scope = {"math": math}
-    exec(compile(ast.Module([function], []), str(file), "exec"), scope)
-    return scope["smart_resize"]
+    file = "models/qwen2_vl/video_processing_qwen2_vl.py"
+    return from_transformers(file, "smart_resize", {"math": math})
 
 
 @settings(max_examples=200, deadline=None)
 @given(
-    st.integers(28, 4000), st.integers(28, 4000), st.sampled_from([14, 28, 32]),
-    st.integers(50_000, 2_000_000),
+    height=st.integers(28, 4000), width=st.integers(28, 4000),
+    factor=st.sampled_from([14, 28, 32]), high=st.integers(50_000, 2_000_000),
 )  # fmt: skip
-def test_smart_resize_agrees_with_transformers(height, width, factor, high):
-    expected = reference_smart_resize()(height, width, factor, 4 * factor**2, high)
+def test_smart_resize_agrees_with_transformers(reference_smart_resize, height, width, factor, high):
+    expected = reference_smart_resize(height, width, factor, 4 * factor**2, high)
     ours = smart_resize(height, width, factor, 4 * factor**2, high)
     assert ours == (max(expected[0], factor), max(expected[1], factor))
 
@@ -296,7 +285,8 @@ def test_key_depends_on_every_setting_and_not_on_the_process():
     base = FrameSpec(sampling="fps", fps=2)
     others = [
         replace(base, fps=3), replace(base, max_frames=64), replace(base, max_pixels=784),
-        replace(base, timestamps=True), replace(base, start=0.5), replace(base, decoder="torchcodec"),
+        replace(base, timestamps=True), replace(base, start=0.5),
+        replace(base, decoder="torchcodec"),
     ]  # fmt: skip
     assert len({base.key(), *[o.key() for o in others]}) == 7
     assert replace(base, fps=2.0).key() == base.key()

@@ -1,10 +1,13 @@
 """Real video files whose every frame says its own number, and a plain reader to compare with."""
 
+import ast
+import importlib.util
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
+import pytest
 from av.video.reformatter import Interpolation
 
 FLAGS = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
@@ -88,3 +91,15 @@ def plain(path):
             frame.reformat(format="rgb24", interpolation=FLAGS, threads=1).to_ndarray()
             for frame in container.decode(video=0)
         ]
+
+
+def from_transformers(file, name, scope):
+    """A function or class of the installed transformers, without importing torch for it."""
+    package = importlib.util.find_spec("transformers")
+    if package is None:
+        pytest.skip("transformers is not installed")
+    path = Path(package.origin).parent / file
+    body = ast.parse(path.read_text("utf-8")).body
+    node = next(n for n in body if getattr(n, "name", "") == name)
+    exec(compile(ast.Module([node], []), str(path), "exec"), scope)
+    return scope[name]

@@ -1,0 +1,230 @@
+"""Test a method's claim in miniature: the method against its baseline, over seeds.
+
+For each seed both methods run the same preset from the same cold start, on the same clips; the
+differences on the claim's questions are tested over seeds. What comes out is published whichever
+way it falls: supported, not supported, or undecided.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from reproductions.shared.evaluation.cards import (
+    finite_interval,
+    read_card,
+    run_facts,
+    write_card,
+)
+from reproductions.shared.evaluation.statistics import paired_seed_test
+from reproductions.shared.method import Method
+from reproductions.shared.run import Options, RunError, complete, find_method, run, settings_of
+from vidpost.catalog.models import Claim
+
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a claim's test found.
+
+    Attributes:
+        claim: Id of the claim.
+        statement: The claim in one sentence.
+        compare: The two methods.
+        tasks: Tasks that were counted; () for all.
+        seeds: Seeds of the runs.
+        scores: Method -> one score a seed.
+        differences: First method minus second, one a seed.
+        mean: Mean difference.
+        interval: Its interval over seeds (t distribution); None with one seed.
+        p_value: Two-sided p-value of the paired t test over seeds; None with one seed.
+        verdict: "supported", "not supported" or "undecided".
+    """
+
+    claim: str
+    statement: str
+    compare: tuple[str, str]
+    tasks: tuple[str, ...]
+    seeds: tuple[int, ...]
+    scores: dict[str, list[float]]
+    differences: list[float]
+    mean: float
+    interval: tuple[float, float] | None
+    p_value: float | None
+    verdict: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return asdict(self)
+
+
+def judge(expect: str, interval: tuple[float, float] | None) -> str:
+    """The verdict on a difference a - b with this interval.
+
+    "supported": the whole interval lies on the expected side of zero. "not supported": it lies on
+    the other side. Otherwise "undecided": the data are compatible with both.
+    """
+    if interval is None:
+        return "undecided"
+    low, high = interval
+    if expect == "less":
+        low, high = -high, -low
+    if expect == "equal":
+        return "not supported" if low > 0 or high < 0 else "undecided"
+    return "supported" if low > 0 else "not supported" if high < 0 else "undecided"
+
+
+def test_claim(
+    claim: Claim, folder: Path, options: Options, seeds: tuple[int, ...] | None = None
+) -> Verdict:
+    """Run both methods for every seed and judge the claim.
+
+    Args:
+        claim: From the method's entry.
+        folder: Holds one run a method and seed; runs that are there already are resumed.
+        options: Preset and overrides of all runs.
+        seeds: Instead of the claim's own.
+
+    Raises:
+        RunError: A method of the claim has no reproduction.
+    """
+    seeds = seeds or claim.seeds
+    began = time.time()
+    methods = [find_method(m) for m in claim.compare]
+    scores: dict[str, list[float]] = {m.id: [] for m in methods}
+    for seed in seeds:
+        first: tuple[Method, Path] | None = None
+        for method in methods:
+            chosen = replace(
+                options,
+                overrides={**options.overrides, "seed": seed},
+                out=folder / f"seed-{seed}" / method.id,
+            )
+            assert chosen.out is not None
+            if first is not None:
+                _share_cold_start(first[0], method, first[1], chosen)
+            if not (chosen.out / "report.html").exists():
+                run(method, chosen)
+            first = first or (method, chosen.out)
+            scores[method.id].append(_score(chosen.out, claim.tasks))
+    a, b = (scores[m.id] for m in methods)
+    differences = [x - y for x, y in zip(a, b, strict=True)]
+    interval: tuple[float, float] | None = None
+    p_value: float | None = None
+    if len(seeds) > 1:
+        test = paired_seed_test(differences, LEVEL)
+        interval, p_value = finite_interval(test.low, test.high), test.p_t
+        p_value = p_value if p_value == p_value else None
+    verdict = Verdict(
+        claim=claim.id,
+        statement=claim.statement,
+        compare=claim.compare,
+        tasks=claim.tasks,
+        seeds=tuple(seeds),
+        scores=scores,
+        differences=differences,
+        mean=fmean(differences),
+        interval=interval,
+        p_value=p_value,
+        verdict=judge(claim.expect, interval),
+    )
+    _write(verdict, claim, folder, options, began)
+    return verdict
+
+
+def _share_cold_start(one: Method, other: Method, run_folder: Path, options: Options) -> None:
+    """Give the second method the cold start of the first one, if it would train the same.
+
+    Both would get bit-identical weights; copying them only saves the time.
+    """
+    a, b = complete(one), complete(other)
+    left = settings_of(one, replace(options, out=None))
+    right = settings_of(other, replace(options, out=None))
+    same = (
+        a.prompt is b.prompt
+        and a.format_target is b.format_target
+        and a.loss_mask is b.loss_mask
+        and a.prepare_data is b.prepare_data
+        and left.model == right.model
+        and left.synthetic == right.synthetic
+        and left.frames == right.frames
+        and left.stages.get("sft") == right.stages.get("sft")
+    )
+    assert options.out is not None
+    final = run_folder / "stages" / "sft" / "final"
+    target = options.out / "stages" / "sft" / "final"
+    if same and final.exists() and not target.exists():
+        shutil.copytree(final, target)
+        for name in ("base", "sft"):
+            source = run_folder / "predictions" / f"{name}.jsonl"
+            (options.out / "predictions").mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, options.out / "predictions")
+        _copy_log(run_folder / "log.jsonl", options.out / "log.jsonl")
+
+
+def _copy_log(source: Path, target: Path) -> None:
+    lines = source.read_text(encoding="utf-8").splitlines(keepends=True)
+    kept = [line for line in lines if json.loads(line)["stage"] == "sft"]
+    target.write_text("".join(kept), encoding="utf-8")
+
+
+def _score(folder: Path, tasks: tuple[str, ...]) -> float:
+    """Mean score of the last checkpoint on the questions of these tasks."""
+    evaluation = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
+    last = evaluation["checkpoints"][-1]
+    lines = (folder / "predictions" / f"{last}.jsonl").read_text(encoding="utf-8").splitlines()[1:]
+    records: list[Mapping[str, Any]] = [json.loads(line) for line in lines]
+    chosen = [float(r["score"]) for r in records if not tasks or r["task"] in tasks]
+    if not chosen:
+        raise RunError(f"{folder}: no question of the tasks {', '.join(tasks)} was asked.")
+    return fmean(chosen)
+
+
+def _write(verdict: Verdict, claim: Claim, folder: Path, options: Options, began: float) -> None:
+    """claim.json and a result card over all seeds."""
+    text = json.dumps(verdict.to_dict(), indent=1) + "\n"
+    (folder / "claim.json").write_text(text, encoding="utf-8")
+    a, b = claim.compare
+    one = read_card(folder / f"seed-{verdict.seeds[0]}" / a / "card.yaml")
+    rows = [
+        {"name": f"{method}, seed {seed}", "task": "all", "n": one.n, "score": score}
+        for method in (a, b)
+        for seed, score in zip(verdict.seeds, verdict.scores[method], strict=True)
+    ]
+    n = sum(s.n for s in one.scores if s.name == one.checkpoint.stage and s.task in claim.tasks)
+    mean = fmean(verdict.scores[a])
+    spread = (min(verdict.scores[a]), max(verdict.scores[a]))
+    write_card(
+        folder / "card.yaml",
+        one.model_dump(exclude={"fingerprint"})
+        | {
+            "protocol": one.protocol,
+            "overrides": dict(options.overrides),
+            **run_facts(hours=round((time.time() - began) / 3600, 3)),
+            "seeds": list(verdict.seeds),
+            "checkpoint": {"stage": one.checkpoint.stage, "sha256": None},
+            "task": ", ".join(claim.tasks) or "all",
+            "n": n or one.n,
+            "score": mean,
+            "interval": spread,
+            "interval_method": "range over seeds",
+            "scores": rows,
+            "comparisons": [
+                {
+                    "against": b,
+                    "difference": verdict.mean,
+                    "interval": verdict.interval,
+                    "test": "paired t over seeds",
+                    "p_value": verdict.p_value,
+                }
+            ],
+            "notes": [f"Claim {claim.id}: {verdict.verdict}. {claim.statement}"],
+        },
+    )

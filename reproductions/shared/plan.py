@@ -1,0 +1,743 @@
+"""What a run needs before it is started: tokens, FLOPs, memory, hours, disk, and whether it fits.
+
+`vidpost run <id> --preset paper --dry-run` prints this. Nothing is downloaded and no torch is
+imported; the numbers follow from the preset, the published sizes of the architectures, and rules:
+
+- Parameters and tokens: from the config (models/sizes.py), exact.
+- FLOPs: a matrix product of n tokens with w weights costs 2 n w; attention costs 4 x width x
+  (query, key) pairs a layer; backward costs twice the forward (PaLM, arXiv 2204.02311, App. B).
+  Causal attention is counted in full, as there. Recomputing activations adds one forward.
+- Memory of weights, gradients and AdamW: 2 + 2 + 12 bytes a parameter in mixed precision, divided
+  by the number of devices as the stage of sharding says (ZeRO, arXiv 1910.02054, Sec. 3 and 5).
+- Activations: what a layer keeps for backward, counted tensor by tensor; with checkpointing each
+  layer keeps its input only (arXiv 2205.05198, Sec. 4). Attention keeps no score matrix unless it
+  is "eager" (FlashAttention, arXiv 2205.14135, Sec. 3).
+- Hours: FLOPs / (peak x `MFU`), plus one pass over weights and cache for each decoded token.
+
+How far to trust it: the authors of Video-R1 report about 15 h for 1,000 RL steps and about 40 h for
+SFT on 4 H20 (issues 80 and 41 of their repository). This plan gives less, because our loss computes
+a prompt once and not once an answer, both views of a video are decoded side by side, and
+communication, decoding of videos and idle time are not counted. `render` prints both numbers.
+Take hours as right within a factor of three and memory as right within a third.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import random
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from reproductions.shared.method import Context, Method, Rollouts, Sample
+from reproductions.shared.models.sizes import (
+    Architecture,
+    Clip,
+    PlanError,
+    architecture_of,
+    clip_of,
+    text_flops,
+    vision_flops,
+)
+from vidpost.catalog.loader import CatalogError, find_root, load_mapping
+from vidpost.catalog.preset import Preset, StageSettings
+
+__all__ = ["Machine", "Plan", "PlanError", "check_machine", "make_plan", "render", "this_machine"]
+
+GIB = 1024**3
+
+# Assumptions. Each is printed with the plan.
+MFU = 0.35  # share of the peak that forward and backward reach
+BANDWIDTH_SHARE = 0.6  # share of the memory bandwidth reached while decoding
+STEP_SECONDS = {"hf": 0.035, "vllm_colocate": 0.012, "vllm_server": 0.012}  # least time of a token
+TEXT_TOKENS = 160  # question, options, instruction and chat template
+TINY_TEXT_TOKENS = 60  # the same with a tokenizer trained on the task
+ANSWER_TOKENS = 400  # mean answer, if the limit allows; Video-R1 rewards 320 to 512
+TIMESTAMP_TOKENS = 8  # Qwen3-VL writes the time before each temporal patch
+RESERVE = (1.0, 0.1)  # GiB of the CUDA context, and share lost to fragmentation
+ROWS = 256  # answers that are sampled side by side, at most (inference/hf.py)
+KEPT_CHECKPOINTS = 2  # the last whole one and the one being written
+
+
+# --- devices ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Device:
+    """A kind of accelerator: published peak of dense bfloat16, memory and bandwidth."""
+
+    teraflops: float
+    memory_gib: float
+    terabytes_a_second: float
+
+
+DEVICES: dict[str, Device] = {
+    "H20": Device(148, 95.6, 4.0),
+    "A100-80G": Device(312, 80, 2.04),
+    "H100": Device(989, 79.6, 3.35),
+    "H200": Device(989, 140.4, 4.8),
+}
+"""SXM versions, from NVIDIA's data sheets; memory as nvidia-smi reports it."""
+
+CPU_FLOPS, CPU_STEP_SECONDS = 2.5e10, 0.014
+"""One thread on the small model, measured (0.5 M parameters: 0.2 s for 32 rows, 14 ms a token)."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What is here.
+
+    Attributes:
+        gpus: (name, memory in GiB) of each GPU.
+        ram_gib: Main memory.
+        free_disk_gib: Free space where the run would be written.
+    """
+
+    gpus: tuple[tuple[str, float], ...]
+    ram_gib: float
+    free_disk_gib: float
+
+
+def this_machine(folder: Path | None = None) -> Machine:
+    """Look at this machine; asks nvidia-smi, and torch only if somebody has imported it."""
+    ram = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB
+    return Machine(_gpus(), ram, shutil.disk_usage(folder or Path.cwd()).free / GIB)
+
+
+def _gpus() -> tuple[tuple[str, float], ...]:
+    command = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+        rows = [line.rsplit(",", 1) for line in answer.stdout.splitlines() if "," in line]
+        return tuple((name.strip(), float(mib) / 1024) for name, mib in rows)
+    except (OSError, subprocess.SubprocessError, ValueError):
+        torch = sys.modules.get("torch")
+        if torch is None or not torch.cuda.is_available():
+            return ()
+        found = (torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count()))
+        return tuple((p.name, p.total_memory / GIB) for p in found)
+
+
+# --- the plan -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class StagePlan:
+    """One stage, or the evaluation.
+
+    Attributes:
+        name: Key in the preset, or the benchmark's id.
+        kind: sft, grpo, preference or evaluate.
+        samples: Samples to go through; None: not known.
+        updates: Optimiser steps (batches, in evaluation); None: not known.
+        samples_an_update: Samples, groups or pairs an optimiser step, over all devices.
+        clip: The largest clip.
+        prompt_tokens: Tokens of the longest prompt.
+        answer_tokens: Tokens of a mean answer.
+        answers: Answers that are sampled for a prompt.
+        tokens_an_update: Tokens that go through the language model's training forward.
+        flops: FLOPs of an update over all devices, by part.
+        memory: GiB a device at the peak, by part; "peak" is the sum of what is there together.
+        seconds: Kind of device -> seconds an update.
+        hours: Kind of device -> hours of the stage; empty if `updates` is not known.
+    """
+
+    name: str
+    kind: str
+    samples: int | None
+    updates: int | None
+    samples_an_update: int
+    clip: Clip
+    prompt_tokens: int
+    answer_tokens: int
+    answers: int
+    tokens_an_update: int
+    flops: dict[str, float]
+    memory: dict[str, float]
+    seconds: dict[str, float]
+    hours: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Download:
+    """Something that would be fetched.
+
+    Attributes:
+        what: model, dataset or benchmark.
+        id: Hub id, or "not in the catalogue".
+        gib: Size; None: not known.
+        source: Where the size is from.
+    """
+
+    what: str
+    id: str
+    gib: float | None
+    source: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run needs.
+
+    Attributes:
+        method: Method id.
+        model: Hub id.
+        parameters: By part: language, vision, all.
+        stages: Training stages in order, then the evaluation of each benchmark.
+        downloads: What would be fetched.
+        disk: GiB by part.
+        reported_hours: What the authors report; None: nothing.
+        like: Kind of device that is nearest to the preset's hardware.
+        faults: Why this machine cannot do it; empty if it can.
+        verdict: The same as one message with the remedy.
+        assumptions: What the numbers rest on.
+    """
+
+    method: str
+    model: str
+    parameters: dict[str, int]
+    stages: tuple[StagePlan, ...]
+    downloads: tuple[Download, ...]
+    disk: dict[str, float]
+    reported_hours: float | None
+    like: str
+    faults: tuple[str, ...]
+    verdict: str
+    assumptions: tuple[str, ...] = field(default=())
+
+    def hours(self, device: str) -> float:
+        """Hours of all training stages whose length is known."""
+        return sum(s.hours.get(device, 0.0) for s in self.stages if s.kind != "evaluate")
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return asdict(self)
+
+
+def make_plan(preset: Preset, method: Method | None = None, machine: Machine | None = None) -> Plan:
+    """Work out what a preset needs.
+
+    Args:
+        preset: The preset.
+        method: The method over its baseline, for the make-up of its groups; None: G answers to one
+            view of the video.
+        machine: Where it would run; None: this machine.
+
+    Raises:
+        PlanError: The model's sizes are not known.
+    """
+    arch = architecture_of(preset.model)
+    stages = [_train(preset, arch, name, s, method) for name, s in preset.stages.items()]
+    stages += [_evaluate(preset, arch, name) for name in preset.evaluate.benchmarks]
+    downloads = _downloads(preset, arch)
+    disk = _disk(preset, arch, downloads)
+    faults = _faults(preset, stages, disk, arch, machine or this_machine())
+    wanted = preset.hardware.memory_gib
+    like = min(DEVICES, key=lambda k: abs(DEVICES[k].memory_gib - wanted))
+    return Plan(
+        method=preset.method,
+        model=preset.model.id,
+        parameters={
+            "language": arch.text.parameters,
+            "vision": arch.vision.parameters,
+            "all": arch.parameters,
+        },
+        stages=tuple(stages),
+        downloads=downloads,
+        disk=disk,
+        reported_hours=preset.hardware.hours,
+        like=like if preset.hardware.device == "cuda" else "CPU",
+        faults=tuple(faults),
+        verdict=_verdict(preset, faults),
+        assumptions=_assumptions(),
+    )
+
+
+def check_machine(preset: Preset, machine: Machine | None = None) -> list[str]:
+    """Why this machine cannot do the run, a sentence each; [] if it can. The hub is not asked.
+
+    Raises:
+        PlanError: The model's sizes are not known.
+    """
+    return list(make_plan(preset, machine=machine).faults)
+
+
+def _groups(stage: StageSettings, method: Method | None) -> list[Rollouts]:
+    """The parts of a group, as the method builds it for a question on a video."""
+    answers = stage.num_generations or 8
+    if stage.kind != "grpo" or method is None or method.build_group is None:
+        return [Rollouts(answers)]
+    sample = Sample(id="plan", question="", answer="", video="plan.mp4")
+    return method.build_group(sample, Context(num_generations=answers, rng=random.Random(0)))
+
+
+def _prompt(preset: Preset, arch: Architecture, clip: Clip) -> int:
+    text = TEXT_TOKENS if preset.model.tiny is None else TINY_TEXT_TOKENS
+    stamps = TIMESTAMP_TOKENS * clip.steps if preset.model.family == "qwen3_vl" else 0
+    return clip.tokens + text + stamps
+
+
+def _train(
+    preset: Preset, arch: Architecture, name: str, stage: StageSettings, method: Method | None
+) -> StagePlan:
+    """The plan of one training stage."""
+    hardware, model = preset.hardware, preset.model
+    devices = max(1, hardware.devices - hardware.rollout_devices)
+    clip = clip_of(preset.frames, arch.vision)
+    prompt = _prompt(preset, arch, clip)
+    limit = stage.max_completion_length or ANSWER_TOKENS
+    answer = min(ANSWER_TOKENS, limit)
+    parts = _groups(stage, method)
+    views = [p for p in parts if p.trained] if stage.kind == "grpo" else [Rollouts(1)]
+    rows = 2 if stage.kind == "preference" else 1
+
+    def shape(length: int) -> tuple[float, float]:
+        """(tokens, pairs) of the training forward on one sample with answers of `length`."""
+        if stage.kind == "grpo":  # packed: a prompt once, then its answers
+            sizes = [prompt + (p.n + len(p.given)) * (length + 1) for p in views]
+        else:
+            sizes = [prompt + length] * rows
+        return sum(sizes), sum(s**2 for s in sizes)
+
+    tokens, pairs = shape(answer)
+    scored = tokens - prompt * (len(views) if stage.kind == "grpo" else rows)
+    embedding, tower = vision_flops(arch.vision, clip)
+    seen = len(views)  # trained views; each is one pass of the tower
+    language = text_flops(arch.text, tokens, pairs, scored)
+    head = text_flops(arch.text, 0, 0, scored)
+    again = 1 if model.gradient_checkpointing else 0
+    sweep = 1 if model.lora else 2  # adapters: gradients of inputs, hardly any of weights
+    flops = {
+        "vision forward": seen * (embedding + tower),
+        "language forward": language,
+        "language backward": sweep * language + head + again * (language - head),
+        "vision backward": 0.0,
+    }
+    if not model.freeze_vision:
+        own = embedding if not model.lora else 0  # pixels need no gradient
+        flops["vision backward"] = seen * (own + (sweep + again) * tower)
+    if stage.kind == "preference" or (stage.kind == "grpo" and stage.beta > 0):
+        flops["reference"] = seen * (embedding + tower) + language
+    sampled = sum(p.n for p in parts) if stage.kind == "grpo" else 0
+    if sampled:
+        flops["rollout prefill"] = len(parts) * (
+            embedding + tower + text_flops(arch.text, prompt, prompt**2, 1)
+        )
+        seen_keys = answer * prompt + answer**2 / 2
+        flops["rollout decode"] = sampled * text_flops(arch.text, answer, seen_keys, answer)
+        # Rollouts are used for `num_iterations` updates.
+        for part in ("rollout prefill", "rollout decode"):
+            flops[part] /= stage.num_iterations
+    per_device = stage.batch_size * stage.gradient_accumulation
+    flops = {k: v * per_device * devices for k, v in flops.items()}
+    samples = stage.samples or _samples(preset, stage.data)
+    updates = stage.max_steps
+    if updates is None and samples is not None:
+        passes = math.ceil(samples * stage.epochs / (per_device * devices))
+        updates = passes * stage.num_iterations
+    # stage.py generates the groups of `steps_per_generation` optimiser steps at once.
+    side_by_side = sampled * per_device * stage.steps_per_generation
+    calls = math.ceil(side_by_side / ROWS) / stage.steps_per_generation / stage.num_iterations
+    side_by_side = min(side_by_side, ROWS)
+    seconds = _seconds(
+        preset,
+        arch,
+        sum(v for k, v in flops.items() if k != "rollout decode") / devices,
+        calls * limit if sampled else 0,
+        side_by_side * (prompt + answer),
+        flops.get("rollout decode", 0.0) / devices,
+    )
+    longest, squares = shape(limit)
+    memory = _memory(
+        preset, arch, stage, devices, clip, longest * stage.batch_size,
+        squares * stage.batch_size, seen * stage.batch_size, side_by_side * (prompt + limit),
+    )  # fmt: skip
+    return StagePlan(
+        name, stage.kind, samples, updates, per_device * devices, clip, prompt, answer, sampled,
+        int(tokens * per_device * devices), flops, memory, seconds,
+        {k: v * updates / 3600 for k, v in seconds.items()} if updates is not None else {},
+    )  # fmt: skip
+
+
+def _evaluate(preset: Preset, arch: Architecture, name: str) -> StagePlan:
+    """The plan of evaluating one benchmark."""
+    settings = preset.evaluate
+    devices = preset.hardware.devices
+    clip = clip_of(settings.frames or preset.frames, arch.vision)
+    prompt = _prompt(preset, arch, clip)
+    answer = min(ANSWER_TOKENS, settings.max_new_tokens)
+    embedding, tower = vision_flops(arch.vision, clip)
+    batch = settings.batch_size
+    keys = answer * prompt + answer**2 / 2
+    flops = {
+        "rollout prefill": batch
+        * (embedding + tower + text_flops(arch.text, prompt, prompt**2, 1)),
+        "rollout decode": batch * text_flops(arch.text, answer, keys, answer),
+    }
+    seconds = _seconds(
+        preset, arch, flops["rollout prefill"], settings.max_new_tokens,
+        batch * (prompt + answer), flops["rollout decode"],
+    )  # fmt: skip
+    samples = settings.samples or _samples(preset, name, "benchmarks")
+    if name == "synthetic" and preset.synthetic is not None:
+        samples = settings.samples or preset.synthetic.test
+    updates = math.ceil(samples / batch) if samples is not None else None
+    width = 4 if preset.model.dtype == "float32" else 2
+    cache = batch * (prompt + settings.max_new_tokens) * arch.text.cache_width * width / GIB
+    weights = arch.parameters * width / GIB
+    memory = _with_peak({"weights": weights, "rollout cache": cache}, preset)
+    hours = {}
+    if updates is not None:  # each device takes its share of the batches
+        hours = {k: v * math.ceil(updates / devices) / 3600 for k, v in seconds.items()}
+    return StagePlan(
+        name, "evaluate", samples, updates, batch, clip, prompt, answer, 1, 0, flops, memory,
+        seconds, hours,
+    )  # fmt: skip
+
+
+def _seconds(
+    preset: Preset, arch: Architecture, flops: float, steps: float, cached: float, decoding: float
+) -> dict[str, float]:
+    """Seconds of an update on each kind of device.
+
+    Args:
+        preset: The preset.
+        arch: The model.
+        flops: FLOPs a device outside decoding.
+        steps: Tokens decoded one after the other; the longest answer decides.
+        cached: Tokens in the cache, read at each step.
+        decoding: FLOPs a device of decoding.
+    """
+    if preset.hardware.device == "cpu":
+        return {"CPU": (flops + decoding) / CPU_FLOPS + steps * CPU_STEP_SECONDS}
+    width = 4 if preset.model.dtype == "float32" else 2
+    read = width * (arch.text.parameters + cached * arch.text.cache_width)
+    least = STEP_SECONDS[preset.hardware.rollout_engine]
+    return {
+        name: flops / (d.teraflops * 1e12 * MFU)
+        + steps * max(least, read / (d.terabytes_a_second * 1e12 * BANDWIDTH_SHARE))
+        for name, d in DEVICES.items()
+    }
+
+
+def _trained(preset: Preset, arch: Architecture) -> int:
+    """Number of trained parameters."""
+    text, lora = arch.text, preset.model.lora
+    if lora is None:
+        return text.parameters if preset.model.freeze_vision else arch.parameters
+    queries, keys = text.heads * text.head_dim, text.kv_heads * text.head_dim
+    # Sum of input and output widths of a layer's linear modules; a rank-r update has r of each.
+    widths = 2 * (text.hidden + queries) + 2 * (text.hidden + keys)
+    widths = text.layers * (widths + 3 * (text.hidden + text.intermediate))
+    if lora.target_modules == "all-linear" and not preset.model.freeze_vision:
+        vision = arch.vision
+        block = 6 * vision.hidden + (3 if vision.gated else 2) * (
+            vision.hidden + vision.intermediate
+        )
+        wide = vision.merge**2 * vision.hidden
+        widths += vision.depth * block + (1 + vision.deepstack) * (3 * wide + vision.out)
+    return lora.rank * widths
+
+
+def _memory(
+    preset: Preset,
+    arch: Architecture,
+    stage: StageSettings,
+    devices: int,
+    clip: Clip,
+    tokens: float,
+    squares: float,
+    clips: int,
+    cached: float,
+) -> dict[str, float]:
+    """GiB a device by part.
+
+    Args:
+        preset: The preset.
+        arch: The model.
+        stage: The stage.
+        devices: Devices that train.
+        clip: The largest clip.
+        tokens: Tokens of the language model's training forward on a device, longest answers.
+        squares: Sum of the squared row lengths.
+        clips: Passes of the vision tower on a device.
+        cached: Tokens in the rollout cache.
+    """
+    model, spread = preset.model, preset.hardware.distributed
+    width = 4 if model.dtype == "float32" else 2
+    whole = spread in ("deepspeed_zero3", "fsdp2")
+    trained = _trained(preset, arch)
+    frozen = arch.parameters if model.lora else arch.parameters - trained
+    weights = (frozen + trained) * width
+    # Two moments; DeepSpeed and FSDP keep the weights in 32 bits beside the 16-bit ones.
+    states = 2 * width if spread == "none" or width == 4 else 12
+    shard = devices if whole else 1
+    partly = devices if spread != "none" else 1
+    parts = {
+        "weights": weights / shard,
+        "gradients": trained * width / partly,
+        "optimiser": trained * states / partly,
+        "activations": _activations(preset, arch, clip, tokens, squares, clips, width),
+        # TRL's head works in tiles of 4,096 tokens and 32,768 words, in 32 bits.
+        "logits": min(tokens, 4096) * min(arch.text.vocab, 32768) * 4,
+    }
+    if model.lora is None and (
+        stage.kind == "preference" or (stage.kind == "grpo" and stage.beta > 0)
+    ):
+        parts["reference"] = arch.parameters * width / shard
+    if stage.kind == "grpo":
+        engine = preset.hardware.rollout_engine
+        if engine != "vllm_server":
+            parts["rollout cache"] = cached * arch.text.cache_width * width
+        # Under ZeRO-3 and FSDP the whole model is gathered to generate; vLLM keeps a copy.
+        if engine == "vllm_colocate" or (engine == "hf" and whole):
+            parts["rollout weights"] = weights
+    return _with_peak({k: v / GIB for k, v in parts.items()}, preset)
+
+
+def _with_peak(parts: dict[str, float], preset: Preset) -> dict[str, float]:
+    """The parts and their peak: rollout and update are not in memory at the same time."""
+    rollout = parts.get("rollout cache", 0.0) + parts.get("rollout weights", 0.0)
+    update = parts.get("activations", 0.0) + parts.get("logits", 0.0)
+    always = sum(parts.values()) - rollout - update
+    resident = parts.get("rollout weights", 0.0)
+    if preset.hardware.rollout_engine != "vllm_colocate":
+        resident = 0.0
+    peak = always + max(rollout, update + resident)
+    if preset.hardware.device == "cuda":
+        peak = peak * (1 + RESERVE[1]) + RESERVE[0]
+    return {**parts, "peak": peak}
+
+
+def _activations(
+    preset: Preset,
+    arch: Architecture,
+    clip: Clip,
+    tokens: float,
+    squares: float,
+    clips: int,
+    width: int,
+) -> float:
+    """Bytes that are kept for backward (see the module's docstring)."""
+    text, vision, model = arch.text, arch.vision, preset.model
+    queries, keys = text.heads * text.head_dim, text.kv_heads * text.head_dim
+    # Two norms with input, normed and scaled (6 h); queries before and after rotation, attention's
+    # output and its transposed copy; keys and values; four tensors of the gated MLP.
+    inner = 4 * queries + 3 * keys + (queries + keys if text.qwen3 else 0)
+    a_layer = tokens * (6 * text.hidden + inner + 4 * text.intermediate) * width
+    if model.attention == "eager":
+        a_layer += 2 * text.heads * squares * width
+    a_block = clips * clip.steps * clip.patches * width
+    a_block *= 13 * vision.hidden + (4 if vision.gated else 2) * vision.intermediate
+    inputs = tokens * text.hidden * width
+    patches = clips * clip.steps * clip.patches * vision.hidden * width
+    mask = squares * width if model.attention != "eager" else 0.0
+    if model.gradient_checkpointing:
+        total = text.layers * inputs + a_layer + mask
+        return total if model.freeze_vision else total + vision.depth * patches + a_block
+    total = text.layers * a_layer + mask
+    return total if model.freeze_vision else total + vision.depth * a_block
+
+
+# --- data, disk, machine ------------------------------------------------------------------------
+
+KNOWN_SIZES = {
+    "Video-R1/Video-R1-data": (310e9 / GIB, "tulerfeng/Video-R1 issue 8 (about 310 GB, packed)"),
+}
+"""Hub id -> (GiB, source)."""
+
+
+def _entry(kind: str, name: str) -> Mapping[str, Any]:
+    """The catalogue's entry of a data set or benchmark, {} if there is none."""
+    try:
+        path = find_root() / "catalog" / kind / f"{name}.yaml"
+        return load_mapping(path) if path.is_file() else {}
+    except CatalogError:
+        return {}
+
+
+def _samples(preset: Preset, name: str, kind: str = "datasets") -> int | None:
+    if name == "synthetic":
+        return preset.synthetic.train if preset.synthetic is not None else None
+    for size in _entry(kind, name).get("sizes", ()):
+        if size.get("of") in ("samples", "pairs", "questions") and size.get("count"):
+            return int(size["count"])
+    return None
+
+
+def _downloads(preset: Preset, arch: Architecture) -> tuple[Download, ...]:
+    """The model, the training sets and the benchmarks; nothing for what is made locally."""
+    found: dict[str, Download] = {}
+    if preset.model.tiny is None:
+        size = arch.parameters * 2 / GIB
+        found[preset.model.id] = Download(
+            "model", preset.model.id, size, f"{arch.parameters:,} parameters of 2 bytes"
+        )
+    wanted = [("dataset", "datasets", s.data) for s in preset.stages.values()]
+    wanted += [("benchmark", "benchmarks", b) for b in preset.evaluate.benchmarks]
+    for what, kind, name in wanted:
+        if name == "synthetic":
+            continue
+        for hub in list(_entry(kind, name).get("hf_ids", ()))[:1] or [""]:
+            size_gib, source = KNOWN_SIZES.get(hub, (None, "size not known"))
+            label = hub or f"{name} (no hub id in the catalogue)"
+            found.setdefault(label, Download(what, label, size_gib, source))
+    return tuple(found.values())
+
+
+def _disk(preset: Preset, arch: Architecture, downloads: tuple[Download, ...]) -> dict[str, float]:
+    """GiB by part; unknown sizes are left out."""
+    width = 4 if preset.model.dtype == "float32" else 2
+    trained = _trained(preset, arch)
+    resumable = trained * (width + (8 if width == 4 else 12)) / GIB
+    data = sum(d.gib or 0.0 for d in downloads if d.what != "model")
+    return {
+        "model": sum(d.gib or 0.0 for d in downloads if d.what == "model"),
+        "data": data,
+        "data unpacked": data,
+        "checkpoints to resume from": KEPT_CHECKPOINTS * resumable if preset.stages else 0.0,
+        "weights of each stage": len(preset.stages) * trained * width / GIB,
+    }
+
+
+def _faults(
+    preset: Preset,
+    stages: list[StagePlan],
+    disk: dict[str, float],
+    arch: Architecture,
+    machine: Machine,
+) -> list[str]:
+    """Why the machine cannot do it, most important first."""
+    faults = []
+    hardware = preset.hardware
+    peak = max((s.memory["peak"] for s in stages), default=0.0)
+    width = 4 if preset.model.dtype == "float32" else 2
+    weights = arch.parameters * width / GIB
+    if hardware.device == "cuda":
+        enough = [g for g in machine.gpus if g[1] >= peak]
+        needs = f"{hardware.devices} with {hardware.memory_gib:g} GiB"
+        if not machine.gpus:
+            faults.append(f"It has no NVIDIA GPU; the preset asks for {needs} each.")
+        elif len(machine.gpus) < hardware.devices:
+            n = len(machine.gpus)
+            more = math.ceil(hardware.devices / n)
+            faults.append(
+                f"It has {n} of the {hardware.devices} GPUs. With hardware.devices={n} and "
+                f"stages.*.gradient_accumulation times {more} the batch stays the same."
+            )
+        elif len(enough) < hardware.devices:
+            name, memory = min(machine.gpus, key=lambda g: g[1])
+            faults.append(f"A device needs about {peak:.0f} GiB and {name} has {memory:.0f} GiB.")
+        ram = (weights + 4) * hardware.devices  # each process loads the model, then it is spread
+    else:
+        ram = peak
+    if machine.ram_gib < ram:
+        faults.append(f"It has {machine.ram_gib:.0f} GiB of RAM; about {ram:.0f} GiB are needed.")
+    total = sum(disk.values())
+    if machine.free_disk_gib < total:
+        faults.append(
+            f"It has {machine.free_disk_gib:.0f} GiB of free disk; {total:.0f} GiB are needed."
+        )
+    return faults
+
+
+def _verdict(preset: Preset, faults: list[str]) -> str:
+    if not faults:
+        return "This machine can do it, by the estimates below. Sizes marked ? are not counted."
+    remedy = (
+        f"Run `vidpost run {preset.method} --preset mini` here, or start this preset elsewhere "
+        "with a template from launch/."
+        if preset.hardware.device == "cuda"
+        else "Free memory or disk, or lower stages.*.batch_size with --set."
+    )
+    return f"This machine cannot do it. {' '.join(faults)} {remedy}"
+
+
+def _assumptions() -> tuple[str, ...]:
+    return (
+        f"Forward and backward reach {MFU:.0%} of the peak in bfloat16.",
+        f"Decoding reads weights and cache at {BANDWIDTH_SHARE:.0%} of the bandwidth, and takes at "
+        f"least {STEP_SECONDS['hf'] * 1000:.0f} ms a token in transformers, "
+        f"{STEP_SECONDS['vllm_colocate'] * 1000:.0f} ms in vLLM; the longest answer runs to the "
+        "limit.",
+        f"Every clip has the most frames and pixels that the preset allows, a prompt {TEXT_TOKENS} "
+        f"tokens of text, an answer {ANSWER_TOKENS} tokens or the limit. Memory is for answers at "
+        "the limit.",
+        f"Memory includes {RESERVE[0]:g} GiB and {RESERVE[1]:.0%} for the CUDA context and gaps.",
+        "Not counted: communication between devices, decoding of videos, judges, idle time.",
+    )
+
+
+# --- output -------------------------------------------------------------------------------------
+
+
+def render(plan: Plan) -> Any:
+    """The plan as a rich renderable: `rich.print(render(plan))`."""
+    from rich.console import Group
+    from rich.markup import escape
+    from rich.table import Table
+
+    millions = {k: f"{v / 1e6:,.1f} M" for k, v in plan.parameters.items()}
+    head = (
+        f"[bold]{escape(plan.method)}[/bold] on {escape(plan.model)}: {millions['all']} parameters "
+        f"(language {millions['language']}, vision {millions['vision']})"
+    )
+    work = Table(title="Work", title_justify="left")
+    for name in ("stage", "samples", "updates", "video tokens", "prompt", "answers", "tokens"):
+        work.add_column(name, justify="left" if name == "stage" else "right")
+    kinds = list(plan.stages[0].seconds) if plan.stages else []
+    for name in ("PFLOPs an update", *(f"h on {k}" for k in kinds)):
+        work.add_column(name, justify="right")
+    for s in plan.stages:
+        answers = f"{s.answers} x {s.answer_tokens}" if s.answers else f"{s.answer_tokens}"
+        work.add_row(
+            f"{s.name} ({s.kind})", _number(s.samples), _number(s.updates), f"{s.clip.tokens:,}",
+            f"{s.prompt_tokens:,}", answers,
+            f"{s.tokens_an_update:,}" if s.tokens_an_update else "",
+            f"{sum(s.flops.values()) / 1e15:.3g}",
+            *(f"{s.hours[k]:.2g}" if s.hours else "?" for k in kinds),
+        )  # fmt: skip
+    # All benchmarks need the same for a batch: one row stands for them.
+    once = [s for s in plan.stages if s.kind != "evaluate"]
+    once += [replace(s, name="evaluation") for s in plan.stages if s.kind == "evaluate"][:1]
+    memory = Table(title="GiB a device", title_justify="left")
+    names = list(dict.fromkeys(n for s in once for n in s.memory if n != "peak"))
+    for name in ("stage", *names, "peak"):
+        memory.add_column(name, justify="left" if name == "stage" else "right")
+    for s in once:
+        cells = (f"{s.memory[n]:.2f}" if n in s.memory else "" for n in (*names, "peak"))
+        memory.add_row(s.name, *cells)
+    shares = Table(title="TFLOPs an update", title_justify="left")
+    names = list(dict.fromkeys(n for s in once for n in s.flops))
+    for name in ("stage", *names):
+        shares.add_column(name, justify="left" if name == "stage" else "right")
+    for s in once:
+        shares.add_row(
+            s.name, *(f"{s.flops[n] / 1e12:,.3g}" if n in s.flops else "" for n in names)
+        )
+    fetch = Table(title="Would be downloaded", title_justify="left")
+    for name in ("what", "id", "GiB", "from"):
+        fetch.add_column(name, justify="right" if name == "GiB" else "left")
+    for d in plan.downloads:
+        fetch.add_row(d.what, escape(d.id), "?" if d.gib is None else f"{d.gib:.1f}", d.source)
+    disk = ", ".join(f"{k} {v:.1f}" for k, v in plan.disk.items() if v)
+    lines = [f"Disk in GiB: {disk or 'next to nothing'}."]
+    if plan.reported_hours is not None:
+        lines.append(
+            f"Reported: {plan.reported_hours:g} h. This plan: {plan.hours(plan.like):.1f} h on "
+            f"{plan.like}; see below for what it leaves out."
+        )
+    lines += [f"- {a}" for a in plan.assumptions]
+    colour = "red" if plan.faults else "green"
+    verdict = f"[{colour}]{escape(plan.verdict)}[/{colour}]"
+    tables = [work, shares, memory, *([fetch] if plan.downloads else [])]
+    return Group(head, verdict, *tables, *lines)
+
+
+def _number(value: int | None) -> str:
+    return "?" if value is None else f"{value:,}"

@@ -1,0 +1,283 @@
+"""What different projects call right: one completion, every rule; and the page about it.
+
+    python -m reproductions.shared.rewards.compare > docs/rewards.md
+
+The page is generated from our functions, which agree with the published ones on every recorded
+case; nothing in it is written by hand except the prose.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from reproductions.shared.rewards import intervals, rules
+from reproductions.shared.rewards.numbers import mra, mra_float32, relative_score
+from reproductions.shared.rewards.official import TABLE
+
+GOLD = "B"
+FIFTEEN = (
+    ("video_r1", "Video-R1, VideoRFT"),
+    ("viarl", "ViaRL"),
+    ("tw_grpo", "TW-GRPO"),
+    ("seed_bench_r1", "SEED-Bench-R1"),
+    ("tinyllava_video_r1", "TinyLLaVA-Video-R1"),
+    ("video_rts", "Video-RTS"),
+    ("videochat_r1", "VideoChat-R1, VAU-R1"),
+    ("time_r1", "Time-R1"),
+    ("next_event", "Next-Event Prediction"),
+    ("ego_r1", "Ego-R1"),
+    ("long_rl", "Long-RL"),
+    ("temporal_r1", "Temporal-R1"),
+    ("av_reasoner", "AV-Reasoner"),
+    ("veripo", "VerIPO (evaluation)"),
+    ("vidbridge_r1", "VidBridge-R1"),
+)
+"""The rules of the matrix, and whose they are."""
+ANSWERS = (
+    "B",
+    "b",
+    "B.",
+    "(B)",
+    "B. a red car",
+    "\nB\n",
+    "**B**",
+    "$B$",
+    "\\text{B}",
+    "Option B",
+    "The answer is B",
+    "The best answer is B.",
+    "Answer: B",
+    "Because the man is red",
+    "A",
+    "A,B",
+    "B,A",
+    "B/C",
+    "not A but B",
+    "",
+)
+"""Contents of the answer tag; the thought before it is "r"."""
+WHOLE = (
+    "B",
+    "Final answer: B",
+    "<answer>B</answer>",
+    "<answer>B",
+    "<think>r<answer>B</answer>",
+    "<think>maybe <answer>A</answer></think><answer>B</answer>",
+    "<think>r</think><answer>B</answer><answer>A</answer>",
+    "<think>r</think><answer>B</answer>\n",
+    "prefix <think>r</think><answer>B</answer>",
+)
+"""Completions whose tags are the point."""
+SPANS = (((12, 18), (10, 20)), ((0, 5), (10, 20)), ((20, 10), (10, 20)), ((15, 15), (15, 15)))
+NUMBERS = ((9.5, 10), (8.5, 10), (5, 10), (0.95, 1), (10, -10))
+
+
+def compare(completion: str, gold: str, problem_type: str = "multiple choice") -> list[Any]:
+    """Scores of one completion under every rule, safe and as published.
+
+    Args:
+        completion: What the model wrote.
+        gold: The right answer, with or without tags.
+        problem_type: A word of Video-R1's, or "temporal grounding".
+
+    Returns:
+        Rows with the keys rule, reward ("accuracy" or "format"), safe, published.
+    """
+    tagged = f"<answer>{rules.gold_of(gold)}</answer>"
+    rows = []
+    for rule in sorted(rules.ACCURACY):
+        safe, published = (
+            rules.score(rule, completion, tagged, problem_type, safe=s) for s in (True, False)
+        )
+        rows.append({"rule": rule, "reward": "accuracy", "safe": safe, "published": published})
+    for rule, check in sorted(rules.FORMATS.items()):
+        value = check(completion)
+        rows.append({"rule": rule, "reward": "format", "safe": value, "published": value})
+    return rows
+
+
+def bank() -> list[str]:
+    """The completions of the matrix."""
+    return [f"<think>r</think><answer>{a}</answer>" for a in ANSWERS] + list(WHOLE)
+
+
+def matrix() -> list[tuple[str, list[float]]]:
+    """(completion, published accuracy under each of the fifteen rules) for the gold "B"."""
+    gold = f"<answer>{GOLD}</answer>"
+    return [
+        (c, [rules.score(r, c, gold, "multiple choice", safe=False) for r, _ in FIFTEEN])
+        for c in bank()
+    ]
+
+
+def _code(text: str) -> str:
+    shown = text.replace("\n", "⏎").replace("|", "¦")
+    return f"`{shown}`" if shown else "(empty)"
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
+
+
+def _short(completion: str) -> str:
+    start, end = "<think>r</think><answer>", "</answer>"
+    if completion.startswith(start) and completion.count("</answer>") == 1:
+        if completion.endswith(end):
+            return _code(completion[len(start) : -len(end)])
+    return _code(completion)
+
+
+def page() -> str:
+    """The page as Markdown; the same text on every machine."""
+    cells = matrix()
+    split = sum(len(set(row)) > 1 for _, row in cells)
+    accepted = [sum(row[i] > 0 for _, row in cells) for i in range(len(FIFTEEN))]
+    most, least = max(accepted), min(accepted)
+    names = [name for _, name in FIFTEEN]
+    strictest = ", ".join(n for n, a in zip(names, accepted, strict=True) if a == least)
+    matrix_rows = [
+        [_short(c), *("1" if v else "0" for v in row), str(sum(v > 0 for v in row))]
+        for c, row in cells
+    ]
+    matrix_rows.append(["accepted", *map(str, accepted), ""])
+    numbered = "\n".join(f"{i}. {name}: `{r}`" for i, (r, name) in enumerate(FIFTEEN, 1))
+    formats = _table(
+        ["completion", *(f"`{f}`" for f in rules.FORMATS)],
+        [[_code(c), *(f"{check(c):.3g}" for check in rules.FORMATS.values())] for c in WHOLE],
+    )
+    changed = _table(
+        ["problem type", "gold", "answer", "published", "ours"],
+        [
+            [kind, _code(gold), _code(answer), *(f"{v:.3g}" for v in both)]
+            for kind, gold, answer, both in _repairs()
+        ],
+    )
+    repositories = sorted({repository for repository, _ in TABLE})
+    return f"""# Rewards compared
+
+A model writes one answer. Is it right? Published video methods give different replies, and the
+reply is both what a model learns from and what a table reports. This page lets the same
+completions run through the rules of different projects. It is generated by
+`python -m reproductions.shared.rewards.compare`.
+
+Our functions agree with the published ones on every recorded case: {len(TABLE)} functions of
+{len(repositories)} repositories, checked by `vidpost rewards verify tests/data/golden/*.jsonl`.
+
+## Fifteen accuracy rewards, one completion bank
+
+The right option is {GOLD}. Rows show what stands in the answer tag after a short thought; the last
+{len(WHOLE)} rows show the whole completion. 1 is right, 0 is wrong, ⏎ is a line feed. The rules:
+
+{numbered}
+
+{_table(["answer", *map(str, range(1, len(FIFTEEN) + 1)), "right in"], matrix_rows)}
+
+On {split} of {len(cells)} completions the projects do not agree. The strictest accept {least}
+({strictest}), the most lenient {most}.
+
+## What this means when you compare papers
+
+- **Two accuracies are comparable only under one rule.** A model that writes "B. a red car" is
+  right for some projects and wrong for others, without seeing the video any differently. Result
+  cards here carry the extractor's version in the protocol for this reason.
+- **A strict rule pays for obedience first.** Where only the bare letter counts, early gains in
+  training are mostly the model learning to write the bare letter. Read the format reward beside
+  the accuracy before crediting reasoning.
+- **A lenient rule pays for guessing.** Where the first capital counts, "Because the man is red"
+  earns the point for B, and "B,A" earns it too. A model can be rewarded without committing to an
+  option.
+- **The first tag and the last tag are different answers.** A thought that quotes an answer tag
+  decides the reward in projects that read the first one.
+- **Training and evaluation may differ inside one paper.** The reward above and the benchmark's own
+  parser are two rules. lmms-eval changed its parser for several benchmarks in August 2026: the
+  letter's place now counts before its form, so verbose outputs score differently than in 2025.
+- **math_verify depends on its version.** Five projects ask it first, on the whole completion.
+
+## Format rewards
+
+{formats}
+
+`video_r1` refuses a line feed after the last tag. `tinyllava_video_r1` grows with the length of
+the thought.
+
+## Time spans
+
+{
+        _table(
+            [
+                "prediction, gold [s]",
+                "hull IoU",
+                "union IoU",
+                "IoP",
+                "(1 + GIoU) / 2",
+                "coverage F1",
+            ],
+            [
+                [
+                    f"{p} , {g}",
+                    f"{intervals.tiou(p, g):.3f}",
+                    f"{intervals.union_iou(p, g):.3f}",
+                    f"{intervals.iop(p, g):.3f}",
+                    f"{(1 + intervals.giou(p, g)) / 2:.3f}",
+                    f"{intervals.coverage_f1([p], [g]):.3f}" if p[0] < p[1] else "0.000",
+                ]
+                for p, g in SPANS
+            ],
+        )
+    }
+
+A span far off the mark scores 0 by IoU, but a positive value by the GIoU term of MUSEG's local
+reward. Two equal points score 0 here, 1 in VideoChat-R1 and VAU-R1, and an exception in Time-R1.
+Time-R1 counts recall with "greater than", lmms-eval with "at least".
+
+## Numbers
+
+{
+        _table(
+            ["prediction, gold", "MRA, VSI-Bench", "MRA, Video-R1", "reward, Video-R1"],
+            [
+                [
+                    f"{p}, {g}",
+                    f"{mra(p, g):.2f}",
+                    f"{mra_float32(p, g):.2f}",
+                    f"{relative_score(p, g):.3f}",
+                ]
+                for p, g in NUMBERS
+            ],
+        )
+    }
+
+The two MRA variants differ on the boundaries, and VSI-Bench divides by the signed gold, so that
+any larger prediction passes for a negative gold.
+
+## What `safe=True` changes
+
+Published rewards hold some holes that a model could find. Our default closes them;
+`accuracy(rule, safe=False)` is the published behaviour.
+
+{changed}
+
+Safe rules also score each sample by its own type, never call math_verify, read at most
+{rules.ANSWER_LIMIT} characters of a text answer, and take milliseconds on any output.
+"""
+
+
+def _repairs() -> list[tuple[str, str, str, list[float]]]:
+    cases = (
+        ("regression", "42", "nan"),
+        ("multiple choice", "", ""),
+        ("numerical", "inf", "inf"),
+        ("temporal grounding", "10 to 20", "12 to 18"),
+    )
+    rows = []
+    for kind, gold, answer in cases:
+        tagged = [f"<answer>{x}</answer>" for x in (answer, gold)]
+        both = [rules.score("video_r1", *tagged, kind, safe=s) for s in (False, True)]
+        rows.append((kind, gold, answer, both))
+    return rows
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())

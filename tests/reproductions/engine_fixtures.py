@@ -1,0 +1,87 @@
+"""What the engine's tests share: one small checkpoint a family, one small world, encoders.
+
+Imports torch only inside functions, so that tests of pure functions stay light.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from reproductions.shared.method import Sample
+from reproductions.shared.prompts import rationale_target, think_then_answer
+from reproductions.shared.video.spec import FrameSpec
+
+FAMILIES = ("qwen2_5_vl", "qwen3_vl")
+SIDE = {"qwen2_5_vl": 28, "qwen3_vl": 32}
+"""Pixels a token: patch size times merge size."""
+
+
+@dataclass
+class Engine:
+    """A small checkpoint and the clips that its tokenizer was trained on.
+
+    Attributes:
+        family: Architecture.
+        checkpoint: Folder that `from_pretrained` loads.
+        samples: Questions about clips; prompts of two lengths.
+        spec: Frames of every clip.
+        reads: Every path that was decoded, in order.
+    """
+
+    family: str
+    checkpoint: Path
+    samples: list[Sample]
+    spec: FrameSpec
+    reads: list[str] = field(default_factory=list)
+
+    def read(self, path: str) -> Any:
+        """Decode a clip and note it."""
+        from reproductions.shared.video.decode import read_frames
+
+        self.reads.append(path)
+        return read_frames(path, self.spec)
+
+    def model(self, *, fused: bool = False, dtype: str = "float32") -> Any:
+        """A fresh copy of the model, in eval mode."""
+        from reproductions.shared.models.load import load_model
+        from vidpost.catalog.preset import ModelSettings
+
+        settings = ModelSettings(id="tiny", family=self.family, dtype=dtype)
+        model = load_model(self.checkpoint, settings)
+        if fused:
+            from trl.trainer.utils import add_fused_lm_head
+
+            add_fused_lm_head(model, outputs=("log_probs", "entropy"))
+        return model
+
+    def encoder(
+        self, model: Any, prompt: Callable[[Sample], str] = think_then_answer, keep: int = 4096
+    ) -> Any:
+        """An encoder with the checkpoint's processor."""
+        from reproductions.shared.models.encode import Encoder
+        from reproductions.shared.models.load import load_processor
+
+        return Encoder(load_processor(self.checkpoint), model, self.read, prompt, keep)
+
+
+def build_engine(family: str, folder: Path, samples: Sequence[Sample]) -> Engine:
+    """Write (once a folder) and describe a small checkpoint of `family`."""
+    import torch
+
+    from reproductions.shared.models.tiny import TinyConfig, build
+
+    torch.set_num_threads(1)
+    texts = ["system\nYou are a helpful assistant.", "user\n", "assistant\n"]
+    texts += [think_then_answer(s) for s in samples] + [rationale_target(s) for s in samples]
+    config = TinyConfig(family=family, layers=2, vision_layers=2)
+    side = SIDE[family]
+    spec = FrameSpec(sampling="uniform", num_frames=8, max_pixels=side * side, size_factor=side)
+    return Engine(family, build(folder, config, texts), list(samples), spec)
+
+
+def text_only(sample: Sample) -> Sample:
+    """The same question without its video."""
+    return replace(sample, id=f"{sample.id}-text", video=None)

@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from vidpost.catalog.loader import find_root
+from vidpost.cli.main import COMMANDS, main
+
+ROOT = find_root(Path(__file__))
+
+
+@pytest.fixture(autouse=True)
+def _in_the_repository(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+
+
+def vidpost(*args: str) -> Result:
+    return CliRunner().invoke(main, list(args), prog_name="vidpost")
+
+
+def parsed(*args: str) -> Any:
+    result = vidpost(*args, "--json")
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+PENDING = {"add", "eval", "claim", "doctor"}
+"""Registered, not written yet. Remove a name here when its command exists."""
+
+
+@pytest.mark.parametrize("name", sorted(PENDING))
+def test_pending_commands_say_so(name: str) -> None:
+    result = vidpost(name, "--help")
+    assert result.exit_code == 2
+    assert f"'{name}' is not part of this installation." in result.output
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name not in PENDING])
+def test_every_command_has_help(name: str) -> None:
+    result = vidpost(name, "--help")
+    assert result.exit_code == 0, result.output
+    assert f"vidpost {name}" in result.output.split("Usage", 1)[1]
+
+
+def test_list_filters_and_sorts() -> None:
+    rows = parsed("list", "methods", "--pillar", "rl", "--status", "described", "--sort", "year")
+    assert [row["id"] for row in rows][:2] == ["dpo", "grpo"]
+    below = parsed("list", "all", "--word", "rl_policy")
+    assert "video_r1" in [row["id"] for row in below]
+    assert all(row["kind"] == "dataset" for row in parsed("list", "datasets"))
+    assert {"rl", "counting"} <= {word["id"] for word in parsed("list", "words")}
+    assert "video_r1 " in vidpost("list").output
+
+
+def test_list_of_an_unknown_word() -> None:
+    result = vidpost("list", "--word", "rl_polcy")
+    assert result.exit_code == 2
+    assert "Did you mean 'rl_policy'?" in result.output
+
+
+def test_show() -> None:
+    data = parsed("show", "video-r1")
+    assert data["kind"] == "method"
+    assert data["paper"]["arxiv_id"] == "2503.21776"
+    assert data["backlinks"]["released"] == ["video_r1_260k", "video_r1_cot_165k"]
+    text = vidpost("show", "Video-R1").output
+    assert text.startswith("Video-R1 (method video_r1, ")
+    assert "35.8 %" in text
+
+
+def test_a_users_mistake_is_one_message_and_exit_code_2() -> None:
+    for args, hint in (
+        (["show", "vidoe_r1"], "Did you mean 'video_r1'?"),
+        (["chekc"], "Did you mean 'check'?"),
+        (["card", "nothing/mini"], "no card 'nothing/mini'"),
+        (["check", "no/such/file.yaml"], "no file or folder"),
+        (["diff", "mmvu"], "no method is called 'mmvu'"),
+        (["list", "methodz"], "methodz"),
+    ):
+        result = vidpost(*args)
+        assert result.exit_code == 2, args
+        assert hint in result.output
+        assert "Traceback" not in result.output
+
+
+def test_stats_add_up() -> None:
+    data = parsed("stats")
+    assert sum(data["status"].values()) == data["kind"]["method"]
+    assert sum(data["year"].values()) == sum(data["kind"].values())
+    assert "methods by status" in vidpost("stats").output
+
+
+def test_diff_shows_the_hooks_of_the_entry() -> None:
+    data = parsed("diff", "video-r1")
+    assert [hook["hook"] for hook in data["hooks"]] == ["build_group", "shape_rewards"]
+    assert data["hooks"][0]["code"].startswith("reproductions/methods/video_r1/method.py:")
+    mini = data["presets"]["mini.yaml against paper.yaml"]
+    assert "model.id" in [row["key"] for row in mini]
+    assert "shape_rewards" in vidpost("diff", "video-r1").output
+
+
+def test_schema(tmp_path: Path) -> None:
+    schema = json.loads(vidpost("schema", "method").output)
+    assert schema["properties"]["differs_in"]["description"]
+    assert vidpost("schema", "--out", str(tmp_path)).exit_code == 0
+    assert sorted(path.name for path in tmp_path.iterdir())[0] == "benchmark.schema.json"
+
+
+CARD = (ROOT / "tests/data/broken/card-place.txt").read_text(encoding="utf-8")
+CARD = CARD.split("--- catalog/results/grpo/mini.yaml\n")[1].split("--- expected")[0]
+
+
+def test_card(tmp_path: Path) -> None:
+    path = tmp_path / "card.yaml"
+    path.write_text(CARD)
+    assert parsed("card", str(path))["score"] == 0.5
+    text = vidpost("card", str(tmp_path)).output  # a run folder
+    assert "a (mini, paper), miniature" in text
+    assert "[0.400, 0.600]" in text
+    path.write_text(CARD.replace("frames: 8", "frames: 16"))
+    result = vidpost("card", str(path))
+    assert result.exit_code == 2
+    assert "error[fingerprint]" in result.output
+
+
+@pytest.fixture
+def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    methods = tmp_path / "catalog" / "methods"
+    methods.mkdir(parents=True)
+    (methods / "a.yaml").write_text("id: a\n")
+    (methods / "b.yaml").write_text(
+        "id: b\nname: B\nstatus: listed\ntaxonomy: []\nadded: 2026-01-01\npaper: {title: T}\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_check_fails_with_exit_code_1(broken: Path) -> None:
+    result = vidpost("check")
+    assert result.exit_code == 1
+    assert (
+        "catalog/methods/a.yaml:1:1: error[missing-field] name: missing. Add it." in result.output
+    )
+    assert "2 warnings" not in result.output
+    assert "1 entries, 0 words, 0 cards: 4 errors, 1 warnings, 0 excused" in result.stderr
+
+
+def test_check_of_one_file(broken: Path) -> None:
+    assert vidpost("check", "catalog/methods/b.yaml").exit_code == 0
+    assert vidpost("check", "catalog/methods/b.yaml", "--strict").exit_code == 1
+    assert vidpost("check", "catalog/methods/a.yaml").exit_code == 1
+    assert vidpost("check", "catalog").exit_code == 1
+
+
+def test_check_formats(broken: Path) -> None:
+    found = json.loads(vidpost("check", "--format", "json").stdout)
+    assert {item["code"] for item in found} == {"missing-field", "no-link"}
+    assert set(found[0]) == {"file", "line", "col", "code", "where", "message", "severity"}
+    lines = vidpost("check", "--format", "github", "--errors-only").stdout.splitlines()
+    assert len(lines) == 4
+    assert all(line.startswith("::error file=catalog/methods/a.yaml,line=1,") for line in lines)
+
+
+def test_check_changed_shows_what_git_sees(broken: Path) -> None:
+    git = ["git", "-C", str(broken), "-c", "user.name=t", "-c", "user.email=t@example.org"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    assert vidpost("check", "--changed").exit_code == 1
+    subprocess.run([*git, "add", "-A"], check=True)
+    subprocess.run([*git, "commit", "-qm", "x"], check=True)
+    assert vidpost("check", "--changed").exit_code == 0
+    (broken / "catalog/methods/a.yaml").write_text("id: a\nname: A\n")
+    assert vidpost("check", "--changed").exit_code == 1
+
+
+def test_check_lists_its_codes() -> None:
+    output = vidpost("check", "--codes").output
+    assert "duplicate-key" in output
+    assert "status-unmet" in output
+
+
+def test_the_real_catalogue_passes() -> None:
+    result = vidpost("check", "--errors-only")
+    assert result.exit_code == 0, result.output
