@@ -43,8 +43,12 @@ def answer_only(sample: Sample) -> str:
 
 
 def rationale_target(sample: Sample) -> str:
-    """The reference chain of thought and the answer, in tags: what a cold start learns."""
-    return f"<think>{sample.rationale}</think><answer>{sample.answer}</answer>"
+    """The teacher's chain of thought and answer, in tags: what a cold start learns.
+
+    The answer is the gold one unless `meta["teacher_answer"]` says what the teacher concluded.
+    """
+    answer = sample.meta.get("teacher_answer", sample.answer)
+    return f"<think>{sample.rationale}</think><answer>{answer}</answer>"
 
 
 def answer_target(sample: Sample) -> str:

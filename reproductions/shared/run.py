@@ -176,6 +176,7 @@ def load_data(preset: Preset, options: Options, folder: Path) -> Data:
 
 def _synthetic_data(preset: Preset) -> Data:
     from reproductions.shared.synthetic.dataset import build
+    from reproductions.shared.synthetic.teacher import imperfect
     from reproductions.shared.synthetic.world import Knobs
 
     world = preset.synthetic
@@ -198,7 +199,11 @@ def _synthetic_data(preset: Preset) -> Data:
                 folder, world.tasks, n, preset.seed, split, knobs,  # type: ignore[arg-type]
                 progress=lambda done, _: shown.to(done),
             )  # fmt: skip
-    train = {name: parts["train"][: s.samples] for name, s in preset.stages.items()}
+    taught = imperfect(parts["train"], world.teacher_error, preset.seed)
+    train = {
+        name: (taught if s.kind == "sft" else parts["train"])[: s.samples]
+        for name, s in preset.stages.items()
+    }
     revision = hashlib.sha256(identity.encode()).hexdigest()[:12]
     return Data(train, parts["val"], parts["test"], "synthetic", revision)
 

@@ -85,3 +85,16 @@ def build_engine(family: str, folder: Path, samples: Sequence[Sample]) -> Engine
 def text_only(sample: Sample) -> Sample:
     """The same question without its video."""
     return replace(sample, id=f"{sample.id}-text", video=None)
+
+
+def padded(answers: Sequence[Any]) -> tuple[Any, Any, Any]:
+    """Token ids, mask and log-probabilities of completions, right-padded."""
+    import torch
+
+    ids = torch.zeros(len(answers), max(len(a.ids) for a in answers), dtype=torch.long)
+    mask, logprobs = torch.zeros_like(ids), torch.zeros(ids.shape)
+    for row, answer in enumerate(answers):
+        ids[row, : len(answer.ids)] = torch.tensor(answer.ids)
+        mask[row, : len(answer.ids)] = 1
+        logprobs[row, : len(answer.ids)] = torch.tensor(answer.logprobs)
+    return ids, mask, logprobs

@@ -200,11 +200,12 @@ def _draw(
     if sampling.top_k:
         probs[:, sampling.top_k :] = 0
     if sampling.top_p < 1:
-        before = probs.cumsum(-1) - probs
+        share = probs / probs.sum(-1, keepdim=True)  # of what top-k and the vision tokens left
+        before = share.cumsum(-1) - share
         probs = probs.masked_fill(before >= sampling.top_p, 0)  # the first token always stays
     edges = probs.cumsum(-1)
     rank = torch.searchsorted(edges, uniform.unsqueeze(-1) * edges[:, -1:], right=True)
-    rank = rank.clamp(max=logits.shape[-1] - 1)
+    rank = rank.minimum((probs > 0).sum(-1, keepdim=True) - 1)
     token = order.gather(-1, rank).squeeze(-1)
     return token, logprobs.gather(-1, token.unsqueeze(-1)).squeeze(-1)
 

@@ -142,10 +142,11 @@ class Encoder:
             do_resize=False,  # the decoder has resized; a second budget would change the pixels
             return_tensors="pt",
         )
-        if "pixel_values_videos" not in inputs:
+        tokens = inputs["input_ids"] == self.processor.video_token_id
+        if "pixel_values_videos" not in inputs or not tokens.any():
             raise ValueError(
-                f"{sample.id}: the processor made no video tensors, and the model would answer "
-                "from the text alone. Check the chat template's video token."
+                f"{sample.id}: the processor made no video tensors or no video tokens, and the "
+                "model would answer from the text alone. Check the chat template's video token."
             )
         extra = {k: inputs[k] for k in ("video_grid_thw", "second_per_grid_ts") if k in inputs}
         positions, delta = self._rope(

@@ -123,7 +123,7 @@ def position_letter(text: str, letters: Sequence[str] = "ABCD") -> str:
     """
     text = text.strip()
     any_letter = f"[{re.escape(''.join(letters))}]"
-    start = re.match(rf"[^\w<\\]*({any_letter})(?![^\W_])", text)
+    start = re.match(rf"[^\w<\\]*({any_letter})(?![^\W_])", text[:40])
     if start:
         return start.group(1)
     end = re.search(rf"({any_letter})[\s.)\]!*\"']{{0,8}}\Z", text[-10:])

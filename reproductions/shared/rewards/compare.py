@@ -121,12 +121,10 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
     return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
 
 
-def _short(completion: str) -> str:
-    start, end = "<think>r</think><answer>", "</answer>"
-    if completion.startswith(start) and completion.count("</answer>") == 1:
-        if completion.endswith(end):
-            return _code(completion[len(start) : -len(end)])
-    return _code(completion)
+def _label(completion: str) -> str:
+    if completion in WHOLE:
+        return "whole: " + _code(completion)
+    return _code(completion[len("<think>r</think><answer>") : -len("</answer>")])
 
 
 def page() -> str:
@@ -138,7 +136,7 @@ def page() -> str:
     names = [name for _, name in FIFTEEN]
     strictest = ", ".join(n for n, a in zip(names, accepted, strict=True) if a == least)
     matrix_rows = [
-        [_short(c), *("1" if v else "0" for v in row), str(sum(v > 0 for v in row))]
+        [_label(c), *("1" if v else "0" for v in row), str(sum(v > 0 for v in row))]
         for c, row in cells
     ]
     matrix_rows.append(["accepted", *map(str, accepted), ""])
@@ -168,7 +166,7 @@ Our functions agree with the published ones on every recorded case: {len(TABLE)}
 ## Fifteen accuracy rewards, one completion bank
 
 The right option is {GOLD}. Rows show what stands in the answer tag after a short thought; the last
-{len(WHOLE)} rows show the whole completion. 1 is right, 0 is wrong, ⏎ is a line feed. The rules:
+{len(WHOLE)} rows the whole completion. 1 is right, 0 is wrong, ⏎ is a line feed. The rules:
 
 {numbered}
 
@@ -183,7 +181,7 @@ On {split} of {len(cells)} completions the projects do not agree. The strictest 
   right for some projects and wrong for others, without seeing the video any differently. Result
   cards here carry the extractor's version in the protocol for this reason.
 - **A strict rule pays for obedience first.** Where only the bare letter counts, early gains in
-  training are mostly the model learning to write the bare letter. Read the format reward beside
+  training may only be the model learning to write the bare letter. Read the format reward beside
   the accuracy before crediting reasoning.
 - **A lenient rule pays for guessing.** Where the first capital counts, "Because the man is red"
   earns the point for B, and "B,A" earns it too. A model can be rewarded without committing to an
@@ -273,8 +271,8 @@ def _repairs() -> list[tuple[str, str, str, list[float]]]:
     )
     rows = []
     for kind, gold, answer in cases:
-        tagged = [f"<answer>{x}</answer>" for x in (answer, gold)]
-        both = [rules.score("video_r1", *tagged, kind, safe=s) for s in (False, True)]
+        pred, want = (f"<answer>{x}</answer>" for x in (answer, gold))
+        both = [rules.score("video_r1", pred, want, kind, safe=s) for s in (False, True)]
         rows.append((kind, gold, answer, both))
     return rows
 

@@ -60,7 +60,8 @@ def first_token_number(text: str) -> float | None:
 
 def number_word(text: str, table: Sequence[str]) -> str | None:
     """The first word of `table` that stands as a whole word in the text."""
-    return next((w for w in table if re.search(rf"\b{w}\b", text)), None)
+    found = set(re.findall(rf"\b(?:{'|'.join(table)})\b", text))
+    return next((w for w in table if w in found), None)
 
 
 def composed_number(text: str) -> float | None:
@@ -85,9 +86,7 @@ def composed_number(text: str) -> float | None:
 
 def last_number(text: str) -> float | None:
     """Number words replaced by digits, then the last number ("twenty-one" -> -1: "20-1")."""
-    text = text.lower()
-    for word in sorted(WORDS, key=len, reverse=True):
-        text = re.sub(rf"\b{word}\b", str(WORDS[word]), text)
+    text = re.sub(rf"\b(?:{'|'.join(WORDS)})\b", lambda m: str(WORDS[m.group()]), text.lower())
     found = re.findall(rf"-?{DECIMAL}", text)
     return float(found[-1]) if found else None
 

@@ -131,6 +131,8 @@ class VideoGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
             processing_class=encoder.processor,
             **kwargs,
         )
+        if method.reward_weights is not None:
+            self.reward_weights = torch.tensor(method.reward_weights, dtype=torch.float32)
 
     # -- rollout ----------------------------------------------------------------------------
 

@@ -177,7 +177,7 @@ def _arguments(
         "per_device_train_batch_size": batch,
         "gradient_accumulation_steps": settings.gradient_accumulation,
         "learning_rate": settings.learning_rate,
-        "lr_scheduler_type": settings.scheduler,
+        "lr_scheduler_type": _scheduler(settings),
         "warmup_steps": round(settings.warmup_ratio * steps),
         "weight_decay": settings.weight_decay,
         "max_grad_norm": settings.max_grad_norm,
@@ -197,6 +197,13 @@ def _arguments(
         "remove_unused_columns": False,
         "dataloader_num_workers": 0,
     }
+
+
+def _scheduler(settings: StageSettings) -> str:
+    """transformers' "constant" ignores the warm-up."""
+    if settings.scheduler == "constant" and settings.warmup_ratio:
+        return "constant_with_warmup"
+    return settings.scheduler
 
 
 def _grpo_arguments(settings: StageSettings) -> dict[str, Any]:

@@ -31,7 +31,7 @@ from av.video.frame import PictureType, VideoFrame
 from av.video.reformatter import Interpolation
 from numpy.typing import NDArray
 
-from reproductions.shared.video.spec import FrameSpec, FrameSpecError, VideoInfo, _grid
+from reproductions.shared.video.spec import FrameSpec, FrameSpecError, VideoInfo, even_times
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -397,12 +397,12 @@ def _times(
         rate: Frames a second by the header.
     """
     if not times:
-        return _grid((0.0,), rate, count), rate, False
+        return even_times((0.0,), rate, count), rate, False
     if len(times) == 1:
         return tuple(times), rate, False
     measured = (len(times) - 1) / (times[-1] - times[0])
     for fps in (rate, measured):
-        grid = _grid(times[:1], fps, len(times))
+        grid = even_times(times[:1], fps, len(times))
         worst = max(abs(a - b) for a, b in zip(times, grid, strict=True))
         if worst < 0.5 / fps:
             # Rounding below a microsecond is dropped, so that the grid need not be stored.

@@ -75,7 +75,7 @@ class VideoInfo:
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready; `times` is left out where a constant rate gives the same numbers."""
         record = asdict(self)
-        if self.times == _grid(self.times[:1], self.fps, self.frames):
+        if self.times == even_times(self.times[:1], self.fps, self.frames):
             record["times"] = list(self.times[:1])
         return record
 
@@ -84,11 +84,11 @@ class VideoInfo:
         """Inverse of `to_dict`."""
         times = tuple(record["times"])
         if len(times) == 1:
-            times = _grid(times, record["fps"], record["frames"])
+            times = even_times(times, record["fps"], record["frames"])
         return cls(**{**record, "times": times})
 
 
-def _grid(first: Sequence[float], fps: float, frames: int) -> tuple[float, ...]:
+def even_times(first: Sequence[float], fps: float, frames: int) -> tuple[float, ...]:
     """Times of a constant rate from the first time on; () if there is no first time."""
     return tuple(first[0] + i / fps for i in range(frames)) if first else ()
 

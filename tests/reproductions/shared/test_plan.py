@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -311,11 +312,29 @@ def test_output_is_json_and_a_table_that_says_what_is_reported():
     assert again["parameters"]["all"] == N
     assert again["downloads"][0]["id"] == "Qwen/Qwen2.5-VL-7B-Instruct"
     assert again["downloads"][1]["gib"] == pytest.approx(310e9 / planning.GIB)
-    console = Console(width=200, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
+    console = Console(width=80, file=io.StringIO())
     console.print(render(plan))
-    text = console.export_text()
-    assert "Reported: 58 h." in text and "Not counted: communication" in text
-    assert "8,292.2 M parameters" in text and "288.7" in text
+    text = " ".join(console.file.getvalue().split())
+    assert "…" not in text  # nothing is cut in a terminal of 80 columns
+    assert "Training as reported: 58 h." in text and "Not counted: communication" in text
+    assert "8,292.2 M parameters" in text and "Video-R1/Video-R1-data (288.7 GiB" in text
+    assert "samples 165,000 260,000" in text
+    assert "GiB a device: weights 3.86 3.86 15.45" in text  # 2 x 8.29e9 / 4, and whole
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(1.234e15, "1.23 P"), (5.6e9, "5.6 G"), (12.0, "12"), (0.0, "")]
+)
+def test_flops_are_written_with_a_unit(value, text):
+    assert planning._flops(value) == text
+
+
+@pytest.mark.parametrize(
+    ("hours", "text"),
+    [([0.5], "30.0 min"), ([1.5, 1.0], "2.5 h"), ([None], "?"), ([2.0, None], "2.0 h + ?")],
+)
+def test_times_are_written_with_a_unit(hours, text):
+    assert planning._time(hours) == text
 
 
 def test_planning_imports_no_torch():

@@ -129,6 +129,9 @@ class Synthetic(_Part):
     train: Positive = Field(description="Training clips a stage.")
     validation: Positive = Field(description="Validation clips.")
     test: Positive = Field(description="Held-out clips.")
+    teacher_error: Share = Field(
+        0.0, description="Share of cold-start rationales that end in a wrong answer."
+    )
     knobs: dict[str, str | int | float | bool] = Field(
         default_factory=dict, description="Difficulty: noise, sizes, option order and so on."
     )

@@ -78,7 +78,7 @@ def compare(completion: str, gold: str, problem_type: str, as_json: bool) -> Non
     from reproductions.shared.rewards.compare import compare as compare_rules
 
     if completion == "-":
-        completion = click.get_text_stream("stdin").read(1_000_000)
+        completion = sys.stdin.read(1_000_000)
     rows = compare_rules(completion, gold, problem_type)
     if as_json:
         for row in rows:

@@ -8,7 +8,10 @@ import unicodedata
 from vidpost.catalog.models import Work
 from vidpost.site.text import plain, visible
 
-_STOP = frozenset("a an the on in of for to with and from via towards toward is are how".split())
+_STOP = frozenset(
+    ("a", "an", "the", "on", "in", "of", "for", "to", "with", "and", "from", "via", "towards",
+     "toward", "is", "are", "how")
+)  # fmt: skip
 _SPECIAL = str.maketrans({c: f"\\{c}" for c in "&%$#_"} | {"\\": "", "{": "", "}": ""})
 
 

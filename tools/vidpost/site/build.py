@@ -73,7 +73,7 @@ def settings(root: Path) -> dict[str, Any]:
     path = root / "mkdocs.yml"
     if not path.is_file():
         raise CatalogError(f"{path}: missing. Build the site inside the repository.")
-    loaded = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506
+    loaded = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     return loaded if isinstance(loaded, dict) else {}
 
 

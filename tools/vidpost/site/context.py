@@ -22,8 +22,6 @@ from vidpost.catalog.models import (
     ReportedNumber,
     ResultCard,
     Setting,
-    SurveyEntry,
-    Work,
 )
 from vidpost.catalog.preset import leaves, read_mapping
 from vidpost.site.delta import BASELINE_DOES, Hook, Module, read_module
@@ -220,9 +218,7 @@ class Site:
 
     def claims(self, entry: MethodEntry) -> list[Claimed]:
         """The claims with what the newest miniature card that compares the two methods says."""
-        cards = sorted(
-            self.cards(kind="miniature", method=entry.id).values(), key=lambda c: c.date
-        )
+        cards = sorted(self.cards(kind="miniature", method=entry.id).values(), key=lambda c: c.date)
         result = []
         for claim in entry.claims:
             other = claim.compare[1] if claim.compare[0] == entry.id else claim.compare[0]
@@ -341,8 +337,8 @@ def authors(paper: Paper, most: int = 6) -> str | None:
 
 
 def redirects(entry: Entry, taken: frozenset[str]) -> Iterator[str]:
-    """Ids under which an entry may also be asked for: its aliases and its id with hyphens."""
-    for name in (entry.id.replace("_", "-"), *map(normalise, entry.aliases)):
+    """Ids under which an entry may also be asked for: its aliases, spelled as ids."""
+    for name in map(normalise, entry.aliases):
         if name and name != entry.id and name not in taken and len(name) <= 80:
             yield name
 
@@ -352,8 +348,3 @@ def pillars(entry: Entry) -> tuple[str, ...]:
     if isinstance(entry, MethodEntry | BenchmarkEntry | DatasetEntry):
         return entry.pillars
     return ()
-
-
-def is_work(entry: Entry) -> bool:
-    """Whether an entry is a published work (everything but a metric)."""
-    return isinstance(entry, Work | SurveyEntry)

@@ -115,8 +115,9 @@ def api(site: Site) -> Files:
     for kind, plural in PLURAL.items():
         entries = sorted(catalog.of_kind(kind).items())
         counts[plural] = len(entries)
-        yield f"{root}{plural}.json", _json(
-            {"version": VERSION, "entries": [_row(site, entry) for _, entry in entries]}
+        yield (
+            f"{root}{plural}.json",
+            _json({"version": VERSION, "entries": [_row(site, entry) for _, entry in entries]}),
         )
         for name, entry in entries:
             yield f"{root}{plural}/{name}.json", _json(_full(site, kind, entry))
@@ -136,7 +137,10 @@ def api(site: Site) -> Files:
     yield f"{root}taxonomy.json", _json({"version": VERSION, "words": words})
     yield f"{root}schema/result.json", _json(ResultCard.model_json_schema())
     yield f"{root}schema/word.json", _json(TaxonomyWord.model_json_schema())
-    links = {name: f"{site.url}{root}{name}.json" for name in (*counts, "results", "reported", "taxonomy")}
+    links = {
+        name: f"{site.url}{root}{name}.json"
+        for name in (*counts, "results", "reported", "taxonomy")
+    }
     counts |= {"results": len(cards), "reported": len(numbers), "words": len(words)}
     yield f"{root}index.json", _json(
         {"version": VERSION, "updated": site.newest.isoformat(), "counts": counts, "links": links,
@@ -188,8 +192,10 @@ def feed(site: Site, pillar: str | None) -> str:
         if method is None or (pillar and pillar not in method.pillars):
             continue
         about = f"{card.metric} {card.score:.3f} on {card.benchmark}, n = {card.n}"
-        address = f"{site.url}{site.path(method.id)}#{'miniature' if card.kind == 'miniature' else 'reproduced'}"
-        items.append((card.date, address, f"New {card.kind}: {method.name}", about, f"?card={name}"))
+        section = "miniature" if card.kind == "miniature" else "reproduced"
+        address = f"{site.url}{site.path(method.id)}#{section}"
+        heading = f"New {card.kind}: {method.name}"
+        items.append((card.date, address, heading, about, f"?card={name}"))
     items.sort(key=lambda item: (item[0].toordinal(), item[1]), reverse=True)
     word = site.catalog.words.get(pillar) if pillar else None
     title = f"vidpost: {word.name}" if word else "vidpost: what is new"
@@ -240,10 +246,13 @@ def redirects(site: Site) -> Files:
             if path not in made:
                 made.add(path)
                 target = f"../{entry.id}/"
-                yield path, (
-                    '<!doctype html><html lang="en"><meta charset="utf-8">'
-                    f'<title>Moved</title><meta name="robots" content="noindex">'
-                    f'<meta http-equiv="refresh" content="0; url={target}">'
-                    f'<link rel="canonical" href="{target}">'
-                    f'<p>This entry is at <a href="{target}">{entry.id}</a>.</p></html>\n'
+                yield (
+                    path,
+                    (
+                        '<!doctype html><html lang="en"><meta charset="utf-8">'
+                        f'<title>Moved</title><meta name="robots" content="noindex">'
+                        f'<meta http-equiv="refresh" content="0; url={target}">'
+                        f'<link rel="canonical" href="{target}">'
+                        f'<p>This entry is at <a href="{target}">{entry.id}</a>.</p></html>\n'
+                    ),
                 )

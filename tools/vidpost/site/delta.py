@@ -93,13 +93,14 @@ def read_module(root: Path, path: Path) -> Module | None:
         if name in given and not _is_none(given[name])
     )
     baseline = given.get("baseline")
+    named = baseline.value if isinstance(baseline, ast.Constant) else None
     headline, facts = _docstring(ast.get_docstring(tree) or "")
     return Module(
         path=shown,
         source=source,
         headline=headline,
         facts=facts,
-        baseline=baseline.value if isinstance(baseline, ast.Constant) and baseline.value else None,
+        baseline=named if isinstance(named, str) else None,
         hooks=hooks,
     )
 

@@ -57,18 +57,18 @@ def _text(x: float, y: float, text: object, css: str = "", anchor: str = "start"
 # --- the pipeline of Figure 1, in our own drawing -------------------------------------------
 
 _BOXES = (
-    # key, x, y, width, text lines, class, link
-    ("pre", 10, 34, 150, ("Pretrained LLM", "+ vision encoder"), "stage", "taxonomy/sft_modality_integration/"),
-    ("lmm", 215, 34, 110, ("Video-LMM",), "model", ""),
-    ("sft", 10, 144, 150, ("Instruction tuning",), "stage", "taxonomy/sft_instruction_tuning/"),
-    ("ins", 215, 144, 110, ("Instructed", "Video-LMM"), "model", ""),
-    ("ali", 380, 144, 150, ("RL for alignment",), "stage", "taxonomy/rl_alignment/"),
-    ("alm", 585, 144, 125, ("Aligned", "Video-LMM"), "model", ""),
-    ("cot", 380, 34, 150, ("Cold-start", "fine-tuning"), "focus", "taxonomy/sft_cot_reasoning/"),
-    ("cold", 585, 34, 125, ("Cold-started", "Video-LMM"), "model", ""),
-    ("rl", 380, 254, 150, ("RL for video", "reasoning"), "focus", "taxonomy/rl/"),
-    ("rein", 585, 254, 125, ("Reinforced", "Video-LMM"), "focus", "taxonomy/rl_reinforced_video_lmms/"),
-    ("tts", 585, 364, 125, ("Test-time", "scaling"), "focus", "taxonomy/tts/"),
+    # x, y, width, text lines, class, taxonomy word
+    (10, 34, 150, ("Pretrained LLM", "+ vision encoder"), "stage", "sft_modality_integration"),
+    (215, 34, 110, ("Video-LMM",), "model", ""),
+    (10, 144, 150, ("Instruction tuning",), "stage", "sft_instruction_tuning"),
+    (215, 144, 110, ("Instructed", "Video-LMM"), "model", ""),
+    (380, 144, 150, ("RL for alignment",), "stage", "rl_alignment"),
+    (585, 144, 125, ("Aligned", "Video-LMM"), "model", ""),
+    (380, 34, 150, ("Cold-start", "fine-tuning"), "focus", "sft_cot_reasoning"),
+    (585, 34, 125, ("Cold-started", "Video-LMM"), "model", ""),
+    (380, 254, 150, ("RL for video", "reasoning"), "focus", "rl"),
+    (585, 254, 125, ("Reinforced", "Video-LMM"), "focus model", "rl_reinforced_video_lmms"),
+    (585, 364, 125, ("Test-time", "scaling"), "focus", "tts"),
 )  # fmt: skip
 
 _ARROWS = (
@@ -77,17 +77,17 @@ _ARROWS = (
     ("M270 90V116H85V142", ""), ("M160 172H213", ""), ("M325 172H378", ""), ("M530 172H583", ""),
     ("M647 90V117H557V228H455V252", ""), ("M530 282H583", ""), ("M647 310V362", ""),
     ("M346 62V282H378", "dashed"),
-    ("M270 200V392H583", "dashed"), ("M647 200V252", "hidden"),
+    ("M270 200V392H583", "dashed"),
 )  # fmt: skip
 
 PIPELINE_TEXT = (
-    "A pretrained language model is joined to a vision encoder (modality integration) and becomes a "
-    "Video-LMM. One way leads through instruction tuning to an instructed Video-LMM, and through RL "
-    "for alignment to an aligned one. The way to reasoning leads through cold-start fine-tuning to a "
-    "cold-started Video-LMM, and through RL for video reasoning to a reinforced Video-LMM, which "
-    "test-time scaling lets think longer. Dashed: RL straight from the Video-LMM without a cold "
-    "start, and test-time scaling on instructed, cold-started or aligned models. The survey's focus "
-    "is marked: cold start, RL for video reasoning, the reinforced model, test-time scaling."
+    "A pretrained language model is joined to a vision encoder (modality integration) and becomes "
+    "a Video-LMM. One way leads through instruction tuning to an instructed Video-LMM, and through "
+    "RL for alignment to an aligned one. The way to reasoning leads through cold-start "
+    "fine-tuning to a cold-started Video-LMM, and through RL for video reasoning to a reinforced "
+    "Video-LMM, which test-time scaling lets think longer. Dashed: RL straight from the Video-LMM "
+    "without a cold start, and test-time scaling on models that were not reinforced. The survey's "
+    "focus is marked: cold start, RL for video reasoning, the reinforced model, test-time scaling."
 )
 
 
@@ -103,10 +103,10 @@ def pipeline(base: str, known: frozenset[str]) -> Markup:
         'markerHeight="7" orient="auto"><path d="M0 0L8 4L0 8z" class="tip"/></marker></defs>'
     ]
     for path, kind in _ARROWS:
-        if kind != "hidden":
-            body.append(f'<path d="{path}" class="arrow {kind}" marker-end="url(#tip)"/>')
-    for _, x, y, width, lines, css, target in _BOXES:
-        radius = 28 if css != "model" else 6
+        body.append(f'<path d="{path}" class="arrow {kind}" marker-end="url(#tip)"/>')
+    for x, y, width, lines, css, word in _BOXES:
+        target = f"taxonomy/{word}/"
+        radius = 6 if "model" in css else 28
         box = f'<rect x="{x}" y="{y}" width="{width}" height="56" rx="{radius}" class="box {css}"/>'
         top = y + 33 - 9 * (len(lines) - 1)
         box += "".join(
@@ -114,13 +114,14 @@ def pipeline(base: str, known: frozenset[str]) -> Markup:
             for i, line in enumerate(lines)
         )
         body.append(f'<a href="{base}{target}">{box}</a>' if target in known else box)
-    body.append(_text(10, 20, "round: a training step · square: a model · filled: the survey's focus", "axis"))
-    body.append(_text(28, 386, "dashed: also done", "axis"))
+    key = "round: a step · square: a model · filled: the survey's focus · dashed: also done"
+    body.append(_text(10, 20, key, "axis"))
     svg = _svg("From pretrained parts to a reasoning Video-LMM", PIPELINE_TEXT, 720, 430, body)
     return Markup(
         '<figure class="plot"><div class="scroll" role="region" tabindex="0" '
-        f'aria-label="Pipeline of post-training">{svg}</div>'
-        "<figcaption>Post-training of video models, after Figure 1 of the survey, redrawn</figcaption>\n"
+        f'aria-label="Pipeline">{svg}</div>'
+        "<figcaption>Post-training of video models, redrawn after Figure 1 of the survey"
+        "</figcaption>\n"
         f"<details><summary>The picture in words</summary><p>{escape(PIPELINE_TEXT)}</p></details>"
         "</figure>"
     )
@@ -209,7 +210,8 @@ def dots(title: str, unit: str, rows: Sequence[tuple[str, float, str]]) -> Marku
         body.append(_text(left - 12, y + 4, name, "label small", "end"))
         body.append(f'<circle cx="{place(value):.1f}" cy="{y}" r="5" class="fill-method"/>')
         body.append(_text(place(value) + 9, y + 4, number(value), "axis"))
-    svg = _svg(title, f"{len(rows)} models, {unit}; axis from {low:.3g} to {high:.3g}", _WIDTH, height, body)
+    desc = f"{len(rows)} models, {unit}; axis from {low:.3g} to {high:.3g}"
+    svg = _svg(title, desc, _WIDTH, height, body)
     note = "" if low <= 0 else "; the axis does not start at zero"
     return Markup(
         f'<figure class="plot"><div class="scroll" role="region" tabindex="0" '
@@ -289,7 +291,7 @@ def grid(
     return Markup(
         f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(title)}">'
         f'<table class="grid-table"><caption>{escape(title)}</caption>'
-        f'<thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+        f"<thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 

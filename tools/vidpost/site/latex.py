@@ -4,6 +4,8 @@ A small part of LaTeX: fractions, roots, accents, indices, sums, Greek letters a
 command that is not known is shown as its name; nothing can fail and nothing is left as markup.
 """
 
+# ruff: noqa: RUF001 - letters and signs that look like others are what this file is about
+
 from __future__ import annotations
 
 import re
@@ -113,7 +115,7 @@ class _Parser:
         return f"<mo>{escape(self._next())}</mo>"
 
     def _word(self) -> str:
-        """The text of a group, without markup: what stands in \\text{...}."""
+        """The text of a group, without markup: what stands between the braces of a text command."""
         if self._peek() != "{":
             return self._next()
         self._next()

@@ -56,8 +56,9 @@ def pages(site: Site, renderer: Renderer, known: frozenset[str]) -> Pages:
         yield entry_page(site, renderer, kind, entry)
     yield from taxonomy(site, renderer)
     for kind in PLURAL:
-        yield f"{PLURAL[kind]}.md", renderer.page(
-            f"{PLURAL[kind]}.md", "table", **tables.table(site, kind)
+        yield (
+            f"{PLURAL[kind]}.md",
+            renderer.page(f"{PLURAL[kind]}.md", "table", **tables.table(site, kind)),
         )
     yield home(site, renderer, known)
     yield survey(site, renderer, known)
@@ -67,8 +68,9 @@ def pages(site: Site, renderer: Renderer, known: frozenset[str]) -> Pages:
     yield compare(site, renderer)
     yield api(site, renderer)
     yield hooks(site, renderer)
-    yield "contribute/fields.md", renderer.page(
-        "contribute/fields.md", "fields", models=describe_models()
+    yield (
+        "contribute/fields.md",
+        renderer.page("contribute/fields.md", "fields", models=describe_models()),
     )
     yield "contribute/codes.md", renderer.page("contribute/codes.md", "codes", codes=CODES)
 
@@ -264,6 +266,7 @@ def taxonomy(site: Site, renderer: Renderer) -> Pages:
             if word.kind == kind or (word.kind == "leaf" and kind == "pillar")
             if word.parent not in site.catalog.words
         ]
+        tops.sort(key=lambda name: site.catalog.words[name].kind != kind)  # pillars before leaves
         if tops:
             groups.append((heading, [_tree(site, name, {name}) for name in tops]))
     yield "taxonomy/index.md", renderer.page("taxonomy/index.md", "taxonomy", groups=groups)
@@ -413,7 +416,8 @@ def timeline(site: Site, renderer: Renderer) -> tuple[str, str]:
 
 def results(site: Site, renderer: Renderer) -> tuple[str, str]:
     """The index of all boards, the cards, and the pictures of what is and is not measured."""
-    reported, plots = [], []
+    reported: list[dict[str, Any]] = []
+    plots: list[Markup] = []
     total = 0
     for name, numbers in sorted(site.reported_on.items(), key=lambda item: -len(item[1])):
         total += len(numbers)
@@ -432,7 +436,8 @@ def results(site: Site, renderer: Renderer) -> tuple[str, str]:
             (row["month"], row["value"], row["model"]) for row in largest["rows"] if row["month"]
         ]
         if len({when for when, _, _ in points}) >= 3 and len(plots) < 6:
-            plots.append(figures.years(f"{entry.name}: {largest['title']}", largest["unit"], points))
+            title = f"{entry.name}: {largest['title']}"
+            plots.append(figures.years(title, largest["unit"], points))
     page = renderer.page(
         "results.md", "results", reported=reported, total=number(total), years=plots,
         reproductions=_by_board(site, "reproduction"), miniatures=_by_board(site, "miniature"),
@@ -455,7 +460,9 @@ def _coverage(site: Site) -> Any:
     per_benchmark: Counter[str] = Counter()
     for name, numbers in site.reported_on.items():
         entry = site.catalog.benchmarks.get(name)
-        for method, _ in numbers if entry else ():
+        if entry is None:
+            continue
+        for method, _ in numbers:
             filled[method.name, entry.name] = filled.get((method.name, entry.name), 0) + 1
             per_method[method.id] += 1
             per_benchmark[name] += 1
@@ -464,7 +471,7 @@ def _coverage(site: Site) -> Any:
     rows = [site.catalog.methods[name] for name, _ in per_method.most_common(40)]
     columns = [site.catalog.benchmarks[name] for name, _ in per_benchmark.most_common(20)]
     return figures.grid(
-        "Numbers that each method reports on each benchmark; the fullest 40 methods and 20 benchmarks",
+        "Numbers that a method reports on a benchmark; the fullest 40 methods and 20 benchmarks",
         [(f"catalog/methods/{entry.id}/", entry.name) for entry in rows],
         [(f"catalog/benchmarks/{entry.id}/", entry.name) for entry in columns],
         filled, base("results.md"),
@@ -541,7 +548,7 @@ def hooks(site: Site, renderer: Renderer) -> tuple[str, str]:
         for name, type_, meaning in read_hooks(site.catalog.root)
         if name in BASELINE_DOES
     ]  # fmt: skip
-    flow = figures.flow([row["name"] for row in rows], base("reproduce/hooks.md"))
+    flow = figures.flow([str(row["name"]) for row in rows], base("reproduce/hooks.md"))
     return "reproduce/hooks.md", renderer.page("reproduce/hooks.md", "hooks", hooks=rows, flow=flow)
 
 

@@ -18,7 +18,7 @@ from vidpost.site import context as ctx
 from vidpost.site import latex, text
 from vidpost.site.context import PLURAL, Site
 
-DASH = Markup('<span class="absent">–</span>')
+DASH = Markup('<span class="absent">\u2013</span>')
 
 
 def paper_label(paper: Paper) -> str:
@@ -68,7 +68,8 @@ class Renderer:
         env.filters.update(quoted=quoted, raw=raw, address=address)
         env.globals.update(
             STATUS=ctx.STATUS, TITLE=ctx.TITLE, ONE=ctx.ONE, PLURAL=PLURAL, RELATIONS=RELATIONS,
-            absent=text.escape(None), dash=DASH, number=text.number, formula=latex.formula,
+            absent=text.escape(None), absent_text=text.ABSENT, dash=DASH,
+            number=text.number, formula=latex.formula,
             authors=ctx.authors, month=ctx.month, setting=ctx.setting, paper_label=paper_label,
             go=self._go, link=self._link, word=self._word, outside=self._outside, sizes=_sizes,
             card_table=self._card_table, blob=site.blob, edit_url=self.edit_url,

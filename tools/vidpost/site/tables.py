@@ -184,8 +184,8 @@ def _method(site: Site, entry: Entry) -> Row:
         _pillars(entry.pillars),
         _names(site, entry.taxonomy[:2]),
         _when(entry),
-        Cell(escape(", ".join(released) or "nothing")),
-        Cell(escape(number(numbers) if numbers else "none"), numbers, number=True),
+        Cell(escape(", ".join(released) or None)),
+        Cell(escape(number(numbers)), numbers, number=True),
         _status(entry),
     ]
     data = _common(entry) | {
@@ -199,14 +199,15 @@ def _method(site: Site, entry: Entry) -> Row:
 def _benchmark(site: Site, entry: Entry) -> Row:
     assert isinstance(entry, BenchmarkEntry)
     numbers = len(site.reported_on.get(entry.id, ()))
-    names = [site.catalog.metrics[m].name if m in site.catalog.metrics else m for m in entry.metrics]
+    metrics = site.catalog.metrics
+    names = [metrics[m].name if m in metrics else m for m in entry.metrics]
     size = next((f"{number(s.count)} {s.of}" for s in entry.sizes if s.count is not None), None)
     cells = [
         _names(site, entry.tasks[:3] or entry.taxonomy[:2]),
         Cell(escape(size)),
         Cell(escape(", ".join(names[:3]) or None)),
         _when(entry),
-        Cell(escape(number(numbers) if numbers else "none"), numbers, number=True),
+        Cell(escape(number(numbers)), numbers, number=True),
         _status(entry),
     ]
     return cells, _common(entry) | {
@@ -219,13 +220,14 @@ def _dataset(site: Site, entry: Entry) -> Row:
     assert isinstance(entry, DatasetEntry)
     used = len(site.backlinks.get(entry.id, {}).get("trains", ()))
     size = next((s for s in entry.sizes if s.count is not None), None)
+    amount = f"{number(size.count)} {size.of}" if size else None
     cells = [
         Cell(escape(", ".join(entry.used_for) or None)),
-        Cell(escape(f"{number(size.count)} {size.of}" if size else None), size.count if size else 0),
+        Cell(escape(amount), size.count if size else 0),
         Cell(escape(", ".join(entry.modalities) or None)),
         Cell(escape(entry.license)),
         _when(entry),
-        Cell(escape(number(used) if used else "none"), used, number=True),
+        Cell(escape(number(used)), used, number=True),
         _status(entry),
     ]
     return cells, _common(entry) | {"use": " ".join(entry.used_for)}
@@ -240,7 +242,7 @@ def _metric(site: Site, entry: Entry) -> Row:
         Cell(escape(entry.summary)),
         Cell(escape(f"{low} to {high} ({entry.unit})")),
         Cell(escape(entry.direction)),
-        Cell(escape(number(used) if used else "none"), used, number=True),
+        Cell(escape(number(used)), used, number=True),
         Cell(escape("yes" if entry.module else "not yet")),
     ]
     return cells, {"direction": entry.direction}

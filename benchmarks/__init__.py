@@ -1,0 +1,1 @@
+"""What vidpost costs, measured: `python -m benchmarks` (or `make bench`)."""

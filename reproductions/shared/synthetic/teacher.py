@@ -1,0 +1,45 @@
+"""An imperfect teacher: reasoning that looks at the right frames and often concludes wrongly.
+
+Published cold-start data are written by a larger model and filtered by rule, and still hold errors;
+imitation copies them. The errors here are of one kind, so that their effect is known: a share of
+the rationales ends in the next option instead of the right one. A cold start on them answers about
+as well as the teacher, and what reinforcement learning adds by checking answers can be measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from random import Random
+
+from reproductions.shared.method import Sample
+
+
+def imperfect(samples: Sequence[Sample], error: float, seed: int) -> list[Sample]:
+    """The samples with a share of wrong conclusions; gold answers stay.
+
+    Args:
+        samples: Multiple-choice samples of the synthetic world; others stay as they are.
+        error: Probability of a wrong conclusion, 0 to 1.
+        seed: Seed of the teacher.
+
+    Returns:
+        Samples whose `rationale` and `meta["teacher_answer"]` are the teacher's.
+    """
+    return [_taught(s, error, seed) for s in samples]
+
+
+def _taught(sample: Sample, error: float, seed: int) -> Sample:
+    text = str(sample.meta.get("answer_text", ""))
+    head, colon, conclusion = sample.rationale.rpartition(": ")
+    if not sample.options or not colon or text not in conclusion:
+        return sample
+    if Random(f"vidpost teacher/{seed}/{sample.id}").random() >= error:
+        return sample
+    right = [option[0] for option in sample.options].index(sample.answer)
+    letter, _, wrong = sample.options[(right + 1) % len(sample.options)].partition(". ")
+    return replace(
+        sample,
+        rationale=head + colon + conclusion.replace(text, wrong),
+        meta={**sample.meta, "teacher_answer": letter},
+    )

@@ -1,0 +1,164 @@
+"""The launch templates: they parse, and what they name exists."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+ROOT = Path(__file__).parents[2]
+LAUNCH = ROOT / "launch"
+TEXTS = [p for p in sorted(LAUNCH.rglob("*")) if p.is_file()]
+ACCELERATE = sorted((LAUNCH / "accelerate").glob("*.yaml"))
+
+
+def commands(text):
+    """The lines of a template that start something, continuation lines joined."""
+    joined = re.sub(r"\\\n\s*", " ", text)
+    return [c for c in joined.splitlines() if re.search(r"accelerate launch|vidpost run", c)]
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda p: p.name)
+def test_files_that_are_named_exist(path):
+    for name in re.findall(r"launch/[\w./-]+\.(?:yaml|sbatch)|launch/Dockerfile", path.read_text()):
+        assert (ROOT / name).is_file(), name
+    for module in re.findall(r"-m \"?(reproductions[\w.$]+)", path.read_text()):
+        module = module.replace("$KIND", "methods").replace("$METHOD", "video_r1")
+        assert (ROOT / f"{module.replace('.', '/')}.py").is_file(), module
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda p: p.name)
+def test_options_of_vidpost_run_exist(path):
+    from vidpost.cli.train import run
+
+    known = {option for p in run.params for option in (*p.opts, *p.secondary_opts)}
+    for command in commands(path.read_text()):
+        ours = re.split(r"vidpost run|\.method", command, maxsplit=1)[-1]
+        if "accelerate launch" in command and ".method" not in command:
+            continue
+        for option in re.findall(r"(?<=\s)--[a-z-]+", ours):
+            assert option in known, f"{path.name}: {option}"
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda p: p.name)
+def test_options_of_accelerate_exist(path):
+    pytest.importorskip("accelerate")
+    from accelerate.commands.launch import launch_command_parser
+
+    parser = launch_command_parser()
+    known = {o for action in parser._actions for o in action.option_strings}
+    for command in commands(path.read_text()):
+        if "accelerate launch" not in command:
+            continue
+        theirs = re.split(r"accelerate launch", command, maxsplit=1)[1].split(" -m ")[0]
+        for option in re.findall(r"(?<=\s)--\w+", theirs):
+            assert option in known, f"{path.name}: {option}"
+
+
+def test_templates_start_something():
+    started = [c for p in TEXTS for c in commands(p.read_text())]
+    assert any("accelerate launch" in c for c in started)
+    assert any("-m reproductions.methods.video_r1.method --preset paper" in c for c in started), (
+        started
+    )
+    assert any("vidpost run" in c for c in started)
+
+
+@pytest.mark.parametrize("path", ACCELERATE, ids=lambda p: p.stem)
+def test_accelerate_reads_its_files(path):
+    pytest.importorskip("accelerate")
+    from accelerate.commands.config.config_args import ClusterConfig, load_config_from_file
+
+    config = load_config_from_file(str(path))
+    assert isinstance(config, ClusterConfig)
+    assert config.mixed_precision == "bf16" and config.num_processes == 4
+    kind = {"zero2": "DEEPSPEED", "zero3": "DEEPSPEED", "fsdp2": "FSDP"}[path.stem]
+    assert config.distributed_type == kind
+    if kind == "DEEPSPEED":
+        assert config.deepspeed_config["zero_stage"] == int(path.stem[-1])
+
+
+@pytest.mark.parametrize("path", ACCELERATE, ids=lambda p: p.stem)
+def test_keys_of_the_plugins_exist(path):
+    """A misspelt key would be ignored without a word."""
+    pytest.importorskip("accelerate")
+    from accelerate.commands.launch import launch_command_parser
+
+    parser = launch_command_parser()
+    known = {action.dest for action in parser._actions}
+    settings = yaml.safe_load(path.read_text())
+    for part in ("deepspeed_config", "fsdp_config"):
+        for key in settings.get(part, {}):
+            assert key in known, key
+
+
+def test_presets_match_the_number_of_processes():
+    from vidpost.catalog.preset import load_preset
+
+    preset = load_preset(ROOT / "reproductions" / "methods" / "video_r1" / "paper.yaml")
+    for path in ACCELERATE:
+        assert yaml.safe_load(path.read_text())["num_processes"] == preset.hardware.devices
+    sky = yaml.safe_load((LAUNCH / "skypilot" / "train.yaml").read_text())
+    assert set(sky["resources"]["accelerators"].values()) == {preset.hardware.devices}
+    assert sky["envs"] == {"METHOD": "video_r1", "PRESET": "paper", "KIND": "methods"}
+
+
+def test_shell_parts_parse(tmp_path):
+    sky = yaml.safe_load((LAUNCH / "skypilot" / "train.yaml").read_text())
+    (tmp_path / "setup.sh").write_text(sky["setup"])
+    (tmp_path / "run.sh").write_text(sky["run"])
+    for path in (tmp_path / "setup.sh", tmp_path / "run.sh", LAUNCH / "slurm" / "train.sbatch"):
+        subprocess.run(["bash", "-n", str(path)], check=True)
+
+
+def test_the_slurm_template_starts_every_node(tmp_path):
+    """With stand-ins for Slurm's programs the template runs to its end and calls accelerate."""
+    for name, body in {
+        "scontrol": "echo node1; echo node2",
+        "srun": 'shift; export SLURM_NODEID=1 SLURM_GPUS_ON_NODE=4; exec "$@"',
+        "vidpost": 'echo "vidpost $*"',
+        "accelerate": 'echo "accelerate $*"',
+    }.items():
+        (tmp_path / name).write_text(f"#!/bin/bash\n{body}\n")
+        (tmp_path / name).chmod(0o755)
+    environment = {
+        "PATH": f"{tmp_path}:/usr/bin:/bin",
+        "SLURM_SUBMIT_DIR": str(ROOT),
+        "SLURM_JOB_NODELIST": "node[1-2]",
+        "SLURM_JOB_ID": "7",
+        "SLURM_NNODES": "2",
+    }
+    script = str(LAUNCH / "slurm" / "train.sbatch")
+    done = subprocess.run(
+        ["bash", script, "grpo", "paper", "--set", "seed=3"],
+        env=environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    plan, start = done.stdout.splitlines()
+    assert plan == "vidpost run grpo --preset paper --dry-run --set seed=3"
+    assert start == (
+        "accelerate launch --config_file launch/accelerate/zero3.yaml --num_machines 2 "
+        "--num_processes 8 --machine_rank 1 --main_process_ip node1 --main_process_port 29500 "
+        "-m reproductions.baselines.grpo.method --preset paper --out runs/grpo-slurm-7 --set seed=3"
+    )
+
+
+def test_the_image_copies_what_exists():
+    text = (LAUNCH / "Dockerfile").read_text()
+    for line in re.findall(r"^COPY (.+)$", text, re.MULTILINE):
+        for name in line.split()[:-1]:
+            assert (ROOT / name).exists(), name
+    extras = (ROOT / "pyproject.toml").read_text()
+    for extra in re.search(r"\.\[([\w,]+)\]", text)[1].split(","):
+        assert re.search(rf"^{extra} = \[", extras, re.MULTILINE), extra
+
+
+def test_dry_run_of_the_paper_preset_prints_a_plan():
+    from vidpost.cli.train import run
+
+    result = CliRunner().invoke(run, ["video_r1", "--preset", "paper", "--dry-run"])
+    assert result.exit_code == 0, result.output
+    assert "8,292.2 M parameters" in result.output
