@@ -23,52 +23,59 @@ MODEL = TinyConfig(
     heads=4,
     intermediate_size=1024,
     vision_hidden_size=128,
-    vision_layers=4,
+    vision_layers=3,
     vision_heads=2,
     initializer_range=0.02,
     max_positions=32_768,
 )
-"""A language model of 4.2 M and a vision tower of 1.1 M parameters, embeddings not counted.
+"""A language model of 4.2 M and a vision tower of 1.0 M parameters, embeddings not counted.
 
-Qwen2.5-VL-3B has 2.8 B and 0.67 B: the same share of the tower, which matters for the ratios.
+Qwen2.5-VL-3B has 2.8 B and 0.67 B: about the same share for the tower, which the ratios depend on.
 """
 FPS = 2.0
-TEXTS = ["system\nYou are a helpful assistant.", "user\nWhat happens in the video? Think first."]
+INSTRUCTION = "What happens in the video? Think first."
+TEXTS = ["system\nYou are a helpful assistant.", f"user\n{INSTRUCTION}", "assistant\n"]
 
 
-def prepare(folder: Path, config: TinyConfig = MODEL) -> Path:
-    """Write the model and its processor into `folder`, once."""
-    return build(folder, config, TEXTS)
+def prepare(folder: Path) -> Path:
+    """Write the model and its processor into `folder`, once; returns the checkpoint."""
+    return build(folder, MODEL, TEXTS)
 
 
-def load(checkpoint: Path, *, train: bool = True) -> Any:
-    """The model in float32."""
+def load(checkpoint: Path) -> Any:
+    """The model in float32, ready to be trained."""
+    import torch
+    import transformers
+
     from reproductions.shared.models.load import load_model
     from vidpost.catalog.preset import ModelSettings
 
+    torch.set_num_threads(1)
+    transformers.utils.logging.disable_progress_bar()
+    transformers.logging.set_verbosity_error()
     settings = ModelSettings(id="tiny", family=MODEL.family, dtype="float32")
-    return load_model(checkpoint, settings, train=train)
+    return load_model(checkpoint, settings, train=True)
 
 
-def clip(frames: int, side: int, seed: int = 0) -> Clip:
-    """`frames` frames of `side` x `side` pixels, uint8, sampled at 2 fps."""
-    pixels = np.random.default_rng(seed).integers(0, 256, (frames, side, side, 3), dtype=np.uint8)
-    times = tuple(i / FPS for i in range(frames))
+def clip(frames: int, side: int) -> Clip:
+    """`frames` frames of noise, uint8 [frames, side, side, 3], sampled at 2 fps."""
+    pixels = np.random.default_rng(0).integers(0, 256, (frames, side, side, 3), dtype=np.uint8)
     info = VideoInfo(frames, FPS, frames / FPS, side, side)
+    times = tuple(i / FPS for i in range(frames))
     return Clip(pixels, tuple(range(frames)), times, FPS, info, frames)
 
 
 def encoder(checkpoint: Path, model: Any) -> Encoder:
-    """An encoder whose videos are named "<frames>x<side>", for example "16x224"."""
+    """An encoder whose videos are named by their size, for example "16x224"."""
     from reproductions.shared.models.load import load_processor
 
     def read(name: str) -> Clip:
-        frames, side = (int(n) for n in name.split("x")[:2])
-        return clip(frames, side)
+        frames, side = name.split("x")
+        return clip(int(frames), int(side))
 
     return Encoder(load_processor(checkpoint), model, read, lambda sample: sample.question)
 
 
-def question(video: str | None, name: str = "q", text: str = TEXTS[1][5:]) -> Sample:
-    """A question about a clip of noise, or about nothing."""
+def question(video: str | None, name: str = "0", text: str = INSTRUCTION) -> Sample:
+    """A question about a clip of this size, or about text alone."""
     return Sample(name, text, "A", video=video)

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from reproductions.shared.video.quarantine import Quarantine
 
 ROOT = Path(__file__).resolve().parents[2]
+NOT_WIRED = ("frames", "decode")
+"""Hooks of the contract that no part of the engine calls yet: a method that sets one is refused."""
+
 HELD_OUT = 0.2
 """Share of a user's own records that is kept for evaluation."""
 SMOKE = {"max_steps": 2, "train": 16, "validation": 8, "test": 8}
@@ -146,17 +149,21 @@ def settings_of(method: Method, options: Options) -> Preset:
                 sizes = {k: SMOKE[k] for k in ("train", "validation", "test")}
                 cut["synthetic"] = sizes | {"tasks": preset.synthetic.tasks}
             preset = Preset.model_validate(merge(preset.model_dump(), cut))
-        frame_spec(preset.frames).validate()
-        if preset.evaluate.frames is not None:
-            frame_spec(preset.evaluate.frames).validate()
+        frame_spec(preset).validate()
+        frame_spec(preset, preset.evaluate.frames).validate()
     except (CatalogError, ValueError) as error:
         raise RunError(str(error)) from None
     return preset
 
 
-def frame_spec(frames: Frames) -> FrameSpec:
-    """The engine's frame spec of a preset's `frames`."""
-    return FrameSpec.from_dict({k: v for k, v in frames.model_dump().items() if v is not None})
+def frame_spec(preset: Preset, frames: Frames | None = None) -> FrameSpec:
+    """The engine's frame spec of a preset's `frames`, or of other ones for the same model.
+
+    Sizes are multiples of patch size x merge size: 28 in Qwen2-VL and Qwen2.5-VL, 32 in Qwen3-VL.
+    """
+    chosen = {k: v for k, v in (frames or preset.frames).model_dump().items() if v is not None}
+    factor = 32 if preset.model.family == "qwen3_vl" else 28
+    return FrameSpec.from_dict({**chosen, "size_factor": factor})
 
 
 # --- data --------------------------------------------------------------------------------------
@@ -254,7 +261,7 @@ def _decodable(samples: Sequence[Sample], preset: Preset, bad: Quarantine) -> li
     """The samples whose video decodes; the other videos are noted in `bad`."""
     from reproductions.shared.video.quarantine import Quarantined
 
-    read = frame_reader(frame_spec(preset.frames))
+    read = frame_reader(frame_spec(preset))
     videos = sorted({s.video for s in samples if s.video is not None})
     with bar("checking videos", len(videos)) as shown:
         for video in videos:
@@ -310,6 +317,8 @@ def run(method: Method, options: Options) -> Path:
         RunError: Something is wrong with what was asked for; nothing is lost.
     """
     preset = settings_of(method, options)
+    if options.out is None and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise RunError("several processes need one folder: give --out FOLDER.")
     folder = options.out or new_folder(method.id)
     config = {
         "method": method.id,
@@ -403,20 +412,27 @@ def _go(method: Method, preset: Preset, options: Options, folder: Path) -> Path:
         return result
 
     whole = complete(method)
+    idle = [hook for hook in whole.hooks() if hook in NOT_WIRED]
+    if idle:
+        raise RunError(
+            f"'{method.id}' sets {', '.join(idle)}, on which this engine does not act yet."
+        )
     data = timed("data", lambda: load_data(preset, options, folder))
     _limit_threads(preset)
     import transformers
 
     from reproductions.shared.evaluation.outcome import conclude
-    from reproductions.shared.training.stage import train
+    from reproductions.shared.training.stage import StageError, train
 
     transformers.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     own = data.name == "synthetic"
-    read = clip_reader(frame_spec(preset.frames), own)
+    read = clip_reader(frame_spec(preset), own)
     base = timed("base model", lambda: _base_model(preset, whole, data))
     checkpoints: dict[str, str | Path] = {"base": base}
     for stage in whole.stages or ():
+        if stage.name not in preset.stages:
+            continue
         start = list(checkpoints.values())[-1]
 
         def work(stage: Stage = stage, start: str | Path = start) -> Path:
@@ -435,8 +451,13 @@ def _go(method: Method, preset: Preset, options: Options, folder: Path) -> Path:
                 packed=options.packed,
             )
 
-        checkpoints[stage.name] = timed(stage.name, work)
-    spec = frame_spec(preset.evaluate.frames or preset.frames)
+        try:
+            checkpoints[stage.name] = timed(stage.name, work)
+        except StageError as error:
+            raise RunError(f"stage '{stage.name}': {error}") from None
+    if os.environ.get("RANK", "0") != "0":
+        return folder  # one process evaluates
+    spec = frame_spec(preset, preset.evaluate.frames)
 
     def measure() -> None:
         conclude(
@@ -591,7 +612,7 @@ def evaluate_run(
     where.mkdir(parents=True, exist_ok=True)
     questions = load_data(preset, options, where)
     samples = questions.test[:limit]
-    spec = frame_spec(preset.evaluate.frames or preset.frames)
+    spec = frame_spec(preset, preset.evaluate.frames)
     _limit_threads(preset)
     records = answers(
         name,
@@ -626,7 +647,7 @@ def parity_of(folder: Path) -> Any:
     source = list(found.checkpoints.values())[-1]
     questions = load_data(preset, found.options, folder)
     model = load_model(source, preset.model, device=_device())
-    read = clip_reader(frame_spec(preset.frames), own=questions.name == "synthetic")
+    read = clip_reader(frame_spec(preset), own=questions.name == "synthetic")
     assert found.method.prompt is not None
     encoder = Encoder(load_processor(source), model, read, found.method.prompt)
     samples = [s for s in questions.test if s.video is not None][:8]

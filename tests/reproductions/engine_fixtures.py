@@ -98,3 +98,75 @@ def padded(answers: Sequence[Any]) -> tuple[Any, Any, Any]:
         mask[row, : len(answer.ids)] = 1
         logprobs[row, : len(answer.ids)] = torch.tensor(answer.logprobs)
     return ids, mask, logprobs
+
+
+def even_share(prompts: list[Any], completion_ids: list[list[int]], **_: Any) -> list[float]:
+    """A reward that tells any two answers of an untrained model apart: share of even token ids."""
+    return [sum(i % 2 == 0 for i in ids) / len(ids) + len(ids) / 1000 for ids in completion_ids]
+
+
+def grpo_method(**hooks: Any) -> Any:
+    """Plain GRPO with `even_share` as its reward, and hooks."""
+    from reproductions.shared.method import Method
+
+    return Method(id="probe", prompt=think_then_answer, **{"rewards": (even_share,), **hooks})
+
+
+def grpo_trainer(
+    engine: Engine,
+    folder: Path,
+    method: Any = None,
+    *,
+    samples: Sequence[Sample] | None = None,
+    model: Any = None,
+    packed: bool = True,
+    on_rollouts: Callable[[list[dict[str, Any]]], None] | None = None,
+    **config: Any,
+) -> Any:
+    """A trainer on the small model; see `grpo_config`."""
+    from reproductions.shared.method import Context
+    from reproductions.shared.training.grpo import VideoGRPOTrainer
+
+    if model is None:
+        model = engine.model()
+    return VideoGRPOTrainer(
+        model=model.train(),
+        args=grpo_config(folder, **config),
+        method=method or grpo_method(),
+        samples=samples or engine.samples,
+        encoder=engine.encoder(model),
+        context=Context(variant="paper", settings={"note": 1}),
+        packed=packed,
+        on_rollouts=on_rollouts,
+    )
+
+
+def grpo_config(folder: Path, **config: Any) -> Any:
+    """TRL's arguments: two steps of two groups of four answers of at most eight tokens."""
+    from trl import GRPOConfig
+
+    settings = {
+        "output_dir": str(folder),
+        "per_device_train_batch_size": 8,
+        "num_generations": 4,
+        "max_completion_length": 8,
+        "learning_rate": 1e-3,
+        "max_steps": 2,
+        "use_cpu": True,
+        "bf16": False,
+        "gradient_checkpointing": False,
+        "remove_unused_columns": False,
+        "save_strategy": "no",
+        "logging_steps": 1,
+        "report_to": [],
+        "disable_tqdm": True,
+        "temperature": 1.0,
+        "top_p": 1.0,
+        "top_k": 0,
+    }
+    return GRPOConfig(**settings | config)
+
+
+def weights_of(model: Any) -> dict[str, Any]:
+    """A copy of all parameters."""
+    return {k: p.detach().clone() for k, p in model.named_parameters()}

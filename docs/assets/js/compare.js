@@ -93,7 +93,7 @@
       catch (error) { status.textContent = `Could not read ${error.message}.`; return; }
       const table = make("table", undefined, { class: "plain side" }), head = make("tr");
       table.append(make("caption", picked.map((m) => m.entry.name).join(", ")));
-      head.append(make("th", "", { scope: "col" }), ...picked.map((m) => {
+      head.append(make("td"), ...picked.map((m) => {
         const cell = make("th", undefined, { scope: "col" });
         cell.append(make("a", m.entry.name, { href: `${root.dataset.root}catalog/methods/${m.entry.id}/` }));
         return cell;

@@ -27,9 +27,13 @@ from reproductions.shared.method import Method, Sample
 from reproductions.shared.models.encode import Encoder
 from reproductions.shared.models.load import load_model, load_processor
 from reproductions.shared.progress import bar
+from reproductions.shared.rewards.rules import accuracy
 from reproductions.shared.video.spec import FrameSpec
 from vidpost.catalog.models import Protocol
 from vidpost.catalog.preset import Preset
+
+SCORE = accuracy("video_r1")
+"""The score of an answer, whatever the method was rewarded for; named in the protocol."""
 
 
 def conclude(
@@ -116,9 +120,21 @@ def conclude(
         ],
         "cost": _cost(records[last]),
         "protocol": protocol,
+        "notes": _notes(preset, mini),
     }
     write_card(folder / "card.yaml", card)
     write_report(folder)
+
+
+def _notes(preset: Preset, mini: bool) -> list[str]:
+    """What a reader of the card must know before quoting it."""
+    if not mini or preset.synthetic is None:
+        return []
+    notes = ["A small model from random weights on synthetic clips; not the paper's numbers."]
+    if preset.synthetic.teacher_error:
+        share = round(100 * preset.synthetic.teacher_error)
+        notes.append(f"{share} % of the cold start's rationales end in a wrong answer, by design.")
+    return notes
 
 
 def protocol_of(
@@ -162,7 +178,7 @@ def answers(
     settings = preset.evaluate
     model = load_model(source, preset.model, device=device)
     processor = load_processor(source, None if Path(source).is_dir() else preset.model.revision)
-    assert method.prompt is not None and method.rewards is not None
+    assert method.prompt is not None
     encoder = Encoder(processor, model, read, method.prompt)
     weights = weights_sha256(Path(source)) if Path(source).is_dir() else str(source)
     sampling = Sampling(
@@ -172,7 +188,7 @@ def answers(
         return evaluate(
             HFGenerator(model, encoder, rows=settings.batch_size),
             samples,
-            method.rewards[0],
+            SCORE,
             folder / "predictions" / f"{name}.jsonl",
             sampling,
             fingerprint=f"{protocol.fingerprint()}/{weights}",

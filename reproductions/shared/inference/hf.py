@@ -53,11 +53,12 @@ class HFGenerator:
         try:
             with torch.inference_mode():
                 done: list[list[Completion]] = []
-                for batch in _batches(requests, self.rows):
+                for batch in _batches([r for r in requests if r.n], self.rows):
                     done += self._batch(batch, sampling)
                     if self.progress is not None:
                         self.progress(sum(r.n for r in batch))
-                return done
+                answers = iter(done)
+                return [next(answers) if r.n else [] for r in requests]
         finally:
             self.model.train(was_training)
 

@@ -21,7 +21,12 @@ def load_processor(source: str | Path, revision: str | None = None) -> Any:
 
 
 def load_model(
-    source: str | Path, settings: ModelSettings, *, device: str = "cpu", train: bool = False
+    source: str | Path,
+    settings: ModelSettings,
+    *,
+    device: str = "cpu",
+    train: bool = False,
+    float32: bool = False,
 ) -> Any:
     """The model of a checkpoint.
 
@@ -30,6 +35,7 @@ def load_model(
         settings: Precision, attention, adapters, what is frozen.
         device: "cpu" or "cuda"; trainers place the model themselves, then leave "cpu".
         train: Add adapters and freeze what the preset freezes.
+        float32: Keep weights in float32; `settings.dtype` then only rules autocast.
     """
     import torch
     from transformers import AutoModelForImageTextToText
@@ -41,7 +47,7 @@ def load_model(
     model = AutoModelForImageTextToText.from_pretrained(
         source,
         revision=None if local else settings.revision,
-        dtype=getattr(torch, settings.dtype),
+        dtype=torch.float32 if float32 else getattr(torch, settings.dtype),
         attn_implementation=settings.attention,
     ).to(device)
     if not train:

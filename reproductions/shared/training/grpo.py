@@ -32,6 +32,7 @@ from reproductions.shared.models.encode import Encoder
 from reproductions.shared.training.forward import Part, score_packed, score_rows
 
 OVERRIDES = (
+    "_get_train_sampler",
     "_prepare_inputs",
     "_generate_and_score_completions",
     "_get_per_token_logps_and_entropies",
@@ -134,6 +135,14 @@ class VideoGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         if method.reward_weights is not None:
             self.reward_weights = torch.tensor(method.reward_weights, dtype=torch.float32)
 
+    def _get_train_sampler(self, dataset: Any = None) -> Any:
+        """TRL's order of prompts, but that of an epoch follows from its number: a run that is
+        resumed in a later epoch finds the same order."""
+        sampler = super()._get_train_sampler(dataset)
+        if self.shuffle_dataset:
+            sampler.set_epoch = lambda epoch: sampler.generator.manual_seed(self.args.seed + epoch)
+        return sampler
+
     # -- rollout ----------------------------------------------------------------------------
 
     def _prepare_inputs(self, generation_batch: Any) -> Any:
@@ -166,7 +175,7 @@ class VideoGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         shape = self.method.shape_rewards or self._weighted_sum
         totals = [shape(g, c) for g, c in zip(groups, contexts, strict=True)]
         advantages = self._advantages(totals, contexts)
-        self._log_rollouts(mode, groups, totals, advantages, contexts[0].step)
+        self._log_rollouts(mode, groups, totals, advantages, contexts[0].step + 1)
         return [
             _Rows(*self._trained(group, rows, tokens), advantage, total)
             for group, rows, tokens, advantage, total in zip(
@@ -262,7 +271,7 @@ class VideoGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
     ) -> None:
         """Call every reward function once on all answers and fill `Group.scores`."""
         flat = [(g, i) for g in groups for i in range(len(g.completions))]
-        columns = _columns([g.sample for g, _ in flat])
+        columns = reward_columns([g.sample for g, _ in flat])
         columns["completion_ids"] = [tokens for group in ids for tokens in group]
         columns["view"] = [g.views[i] for g, i in flat]
         columns["length"] = [g.lengths[i] for g, i in flat]
@@ -466,7 +475,7 @@ def _plain_group(sample: Sample, context: Context) -> list[Rollouts]:
     return [Rollouts(context.num_generations)]
 
 
-def _columns(samples: Sequence[Sample]) -> dict[str, list[Any]]:
+def reward_columns(samples: Sequence[Sample]) -> dict[str, list[Any]]:
     """The columns that reward functions get, under the names of the published records."""
     return {
         "solution": [s.answer for s in samples],

@@ -21,7 +21,7 @@ from trl.trainer.utils import use_adapter
 from reproductions.shared.inference.engine import Generator, Request, Sampling
 from reproductions.shared.method import Method, Sample
 from reproductions.shared.models.encode import Encoder, Prompt, shared_vision, videos_of
-from reproductions.shared.training.grpo import _columns as reward_columns
+from reproductions.shared.training.grpo import reward_columns
 
 OVERRIDES = ("_compute_loss",)
 """The private methods of `trl.DPOTrainer` that this module replaces."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -26,6 +27,7 @@ from reproductions.shared.method import Context, Method, Sample, Stage
 from reproductions.shared.models.encode import Encoder
 from reproductions.shared.models.load import load_model, load_processor
 from reproductions.shared.progress import Bar, bar
+from reproductions.shared.rewards.rules import accuracy
 from vidpost.catalog.preset import Preset, StageSettings
 
 COMPLETE = "complete"
@@ -39,6 +41,10 @@ LOGGED = (
     *("frac_reward_zero_std", "step_time"),
 )
 """Values of a trainer's log that are kept, beside everything under `rewards/` and `completions/`."""
+
+
+class StageError(Exception):
+    """A stage cannot be trained with what it was given. The message says what to do."""
 
 
 def latest_checkpoint(folder: Path) -> Path | None:
@@ -103,10 +109,15 @@ def train(
     at = int(checkpoint.name.rsplit("-", 1)[1]) if checkpoint else 0
     forget_after(log, stage.name, at)
     forget_after(rollouts, stage.name, at)
+    context = Context(variant=preset.variant, seed=preset.seed, settings=settings.model_dump())
+    if method.prepare_data is not None:
+        samples = method.prepare_data(list(samples), context)
     processor = load_processor(start, preset.model.revision if not Path(start).is_dir() else None)
-    model = load_model(start, preset.model, train=True)
+    # AdamW on bfloat16 weights rounds small steps away; ZeRO and FSDP keep float32 copies.
+    master = preset.hardware.distributed == "none"
+    model = load_model(start, preset.model, train=True, float32=master)
     encoder = Encoder(processor, model, read, method.prompt)
-    steps = total_steps(settings, len(samples))
+    steps = total_steps(settings, len(samples), int(os.environ.get("WORLD_SIZE", "1")))
     with bar(f"{stage.name} (step)", steps) as shown:
         record = Recorder(stage.name, log, shown, steps)
         callbacks = [record, MarkComplete()]
@@ -120,9 +131,7 @@ def train(
                 method=method,
                 samples=samples,
                 encoder=encoder,
-                context=Context(
-                    variant=preset.variant, seed=preset.seed, settings=settings.model_dump()
-                ),
+                context=context,
                 packed=packed,
                 on_rollouts=lambda records: _append(
                     rollouts, [{"stage": stage.name, **r} for r in records]
@@ -133,7 +142,8 @@ def train(
             from reproductions.shared.training.sft import VideoSFTTrainer
 
             if settings.stop_at_accuracy is not None:
-                callbacks.append(StopAtAccuracy(settings, method, validation, encoder, record))
+                stop = StopAtAccuracy(settings, validation, encoder, record)
+                callbacks.insert(0, stop)
             trainer = VideoSFTTrainer(
                 model=model,
                 args=SFTConfig(
@@ -148,14 +158,32 @@ def train(
                 callbacks=callbacks,
             )
         else:
-            from reproductions.shared.training.preference import VideoDPOTrainer
+            from reproductions.shared.training.preference import VideoDPOTrainer, sample_pairs
 
+            length = settings.max_completion_length or 1024
+            pairs = None
+            if not any("chosen" in s.meta for s in samples):
+                # Sampled from the stage's first weights with fixed streams: equal on a resumed run.
+                sampling = Sampling(
+                    settings.temperature, settings.top_p, settings.top_k, length, preset.seed
+                )
+                generator = HFGenerator(model, encoder)
+                pairs = sample_pairs(samples, generator, method, sampling)
+                if not pairs:
+                    raise StageError(
+                        "the model's answers to each question all score the same, so there is no "
+                        "pair to prefer. Train the stage before it longer, or raise temperature."
+                    )
             trainer = VideoDPOTrainer(
                 model=model,
-                args=DPOConfig(**common, beta=settings.beta, max_length=None),
+                args=DPOConfig(
+                    **common, beta=settings.beta, loss_type=settings.loss_type, max_length=None
+                ),
                 method=method,
                 samples=samples,
+                pairs=pairs,
                 encoder=encoder,
+                max_answer_length=length,
                 callbacks=callbacks,
             )
         trainer.remove_callback(PrinterCallback)
@@ -170,8 +198,10 @@ def _arguments(
     preset: Preset, settings: StageSettings, folder: Path, steps: int, device: str
 ) -> dict[str, Any]:
     batch = settings.batch_size
+    window = 1  # a generated batch is not kept in a checkpoint, so none is written amid its steps
     if settings.kind == "grpo":
         batch *= settings.num_generations or 8
+        window = settings.steps_per_generation * settings.num_iterations
     return {
         "output_dir": str(folder),
         "per_device_train_batch_size": batch,
@@ -189,7 +219,7 @@ def _arguments(
         "gradient_checkpointing": preset.model.gradient_checkpointing,
         "use_cpu": device == "cpu",
         "save_strategy": "steps",
-        "save_steps": max(1, math.ceil(steps / CHECKPOINTS)),
+        "save_steps": window * math.ceil(steps / CHECKPOINTS / window),
         "save_total_limit": 2,
         "logging_steps": 1,
         "report_to": [],
@@ -305,7 +335,13 @@ class Recorder(TrainerCallback):  # type: ignore[misc]
 
 
 class MarkComplete(TrainerCallback):  # type: ignore[misc]
-    """Marks a checkpoint as complete once everything in it is written."""
+    """Marks a checkpoint as complete once everything in it is written; the last of the callbacks."""
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """No checkpoint after the last step: `final/` follows, and a trainer that is resumed from
+        its last step would do another one."""
+        if control.should_training_stop:
+            control.should_save = False
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Called after the trainer has written weights, optimiser, schedule and random state."""
@@ -321,7 +357,6 @@ class StopAtAccuracy(TrainerCallback):  # type: ignore[misc]
 
     Args:
         settings: `stop_at_accuracy` and `check_every`.
-        method: Scores answers with its first reward.
         validation: Questions; greedy answers.
         encoder: Encodes them.
         record: Takes the accuracy.
@@ -330,13 +365,11 @@ class StopAtAccuracy(TrainerCallback):  # type: ignore[misc]
     def __init__(
         self,
         settings: StageSettings,
-        method: Method,
         validation: Sequence[Sample],
         encoder: Encoder,
         record: Recorder,
     ) -> None:
         self.settings = settings
-        self.method = method
         self.validation = validation
         self.encoder = encoder
         self.record = record
@@ -357,7 +390,7 @@ class StopAtAccuracy(TrainerCallback):  # type: ignore[misc]
         sampling = Sampling(max_new_tokens=self.settings.max_completion_length or 64)
         requests = [Request(s) for s in self.validation]
         answers = HFGenerator(model, self.encoder).generate(requests, sampling)
-        scores = (self.method.rewards or ())[0](
+        scores = accuracy("video_r1")(
             prompts=[s.question for s in self.validation],
             completions=[a[0].text for a in answers],
             solution=[s.answer for s in self.validation],

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -101,11 +102,13 @@ def run(
             )
             settings = engine.settings_of(chosen, options)
             if dry_run:
-                _show_plan(settings, as_json)
+                _show_plan(settings, engine.complete(chosen), as_json)
                 return
             if data is None and settings.synthetic is None:
                 _require_machine(settings)
             where = out or engine.new_folder(chosen.id)
+            if settings.hardware.devices > 1 and "WORLD_SIZE" not in os.environ:
+                _launch(settings, where)
             options = engine.with_folder(options, where)
             folder = engine.run(chosen, options)
     except engine.RunError as error:
@@ -130,11 +133,30 @@ def _quiet_libraries() -> None:
         os.environ.setdefault(name, value)
 
 
-def _show_plan(settings: Any, as_json: bool) -> None:
-    from reproductions.shared.plan import make_plan, render
+def _launch(settings: Any, where: Path) -> NoReturn:
+    """Start this very command once a device, through accelerate."""
+    names = {"deepspeed_zero2": "zero2", "deepspeed_zero3": "zero3", "fsdp2": "fsdp2"}
+    root = Path(__file__).resolve().parents[3]
+    command = [sys.executable, "-m", "accelerate.commands.launch"]
+    if settings.hardware.distributed in names:
+        name = names[settings.hardware.distributed]
+        command += ["--config_file", str(root / "launch" / "accelerate" / f"{name}.yaml")]
+    command += ["--num_processes", str(settings.hardware.devices), "-m", "vidpost.cli.main"]
+    command += [*sys.argv[1:], "--out", str(where)]
+    click.echo(f"starting {settings.hardware.devices} processes: {shlex.join(command)}", err=True)
+    os.execv(sys.executable, command)
+
+
+def _show_plan(settings: Any, method: Any, as_json: bool) -> None:
     from rich.console import Console
 
-    plan = make_plan(settings)
+    from reproductions.shared.models.sizes import PlanError
+    from reproductions.shared.plan import make_plan, render
+
+    try:
+        plan = make_plan(settings, method)
+    except PlanError as error:
+        fail(str(error))
     if as_json:
         click.echo(json.dumps(plan.to_dict(), indent=1))
     else:
@@ -142,13 +164,18 @@ def _show_plan(settings: Any, as_json: bool) -> None:
 
 
 def _require_machine(settings: Any) -> None:
+    from reproductions.shared.models.sizes import PlanError
     from reproductions.shared.plan import check_machine
 
-    problems = check_machine(settings)
+    try:
+        problems = check_machine(settings)
+    except PlanError as error:
+        fail(str(error))
     if problems:
         fail(
-            " ".join(problems)
-            + " See what it needs with --dry-run, or run --preset mini on this machine."
+            "this machine cannot run the preset. "
+            + " ".join(problems)
+            + " See what it needs with --dry-run, or run --preset mini here."
         )
 
 

@@ -233,7 +233,8 @@ def boards(site: Site, benchmark: str) -> list[dict[str, Any]]:
         groups.setdefault(key, []).append(
             {"model": item.model or method.name, "method": method.id, "value": item.value,
              "text": f"{item.value:g}", "source": item.source, "flag": _flag(method, index),
-             "month": ctx.month(method)}
+             "month": ctx.month(method),
+             "stated": item.setting.frames is not None or item.setting.fps is not None}
         )  # fmt: skip
     result = []
     for (metric, split, words, unit), rows in groups.items():
@@ -242,10 +243,13 @@ def boards(site: Site, benchmark: str) -> list[dict[str, Any]]:
         rows.sort(key=lambda row: (row["value"] if down else -row["value"], row["model"]))
         name = known.name if known else metric
         title = ", ".join(filter(None, (name, split, words or "protocol not reported")))
+        # Numbers whose frames nobody stated may differ in them: a list, but no common axis.
+        stated = all(row["stated"] for row in rows)
         points = [(str(row["model"]), float(row["value"]), str(row["method"])) for row in rows]
         result.append(
             {"title": title, "unit": "percent" if unit == "%" else unit, "rows": rows,
-             "plot": figures.dots(title, unit, points) if len(rows) > 2 else Markup("")}
+             "stated": stated,
+             "plot": figures.dots(title, unit, points) if stated and len(rows) > 2 else None}
         )  # fmt: skip
     result.sort(key=lambda board: (-len(board["rows"]), board["title"]))
     for place, board in enumerate(result):
@@ -433,7 +437,9 @@ def results(site: Site, renderer: Renderer) -> tuple[str, str]:
              "largest": f"{largest['title']} ({len(largest['rows'])})"}
         )  # fmt: skip
         points = [
-            (row["month"], row["value"], row["model"]) for row in largest["rows"] if row["month"]
+            (row["month"], row["value"], row["model"])
+            for row in largest["rows"]
+            if row["month"] and largest["stated"]
         ]
         if len({when for when, _, _ in points}) >= 3 and len(plots) < 6:
             title = f"{entry.name}: {largest['title']}"

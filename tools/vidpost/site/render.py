@@ -135,33 +135,43 @@ class Renderer:
 
     @pass_context
     def _card_table(self, context: Context, cards: dict[str, ResultCard], caption: str) -> Markup:
+        """Cards as a table; what all of them share is said once, in the caption."""
+        fingerprints = {card.fingerprint for card in cards.values()}
+        methods = {card.method for card in cards.values()}
         rows = []
         for key, card in sorted(cards.items(), key=lambda item: (item[1].method, item[0])):
-            link = self._link(context, card.method)
-            metric = self._link(context, card.metric)
             low, high = card.interval
-            seeds = ", ".join(map(str, card.seeds))
             address = text.outside(self.site.blob(f"catalog/results/{key}.yaml"))
-            rows.append(
-                f'<tr><th scope="row">{link}</th><td>{text.escape(card.task)}</td>'
-                f'<td>{metric}</td><td class="num">{card.score:.3f}</td>'
-                f'<td class="num">{low:.3f} to {high:.3f}</td><td class="num">{card.n:,}</td>'
-                f'<td class="num">{text.escape(seeds)}</td>'
-                f"<td>{text.escape(ctx.protocol(card))} <code>{card.fingerprint}</code></td>"
-                f'<td><a href="{address}">card</a></td></tr>'
-            )
-        head = "".join(
-            f'<th scope="col"{css}>{name}</th>'
-            for name, css in (
-                ("Method", ""), ("Task", ""), ("Metric", ""), ("Score", ' class="num"'),
-                ("95 % interval", ' class="num"'), ("n", ' class="num"'),
-                ("Seeds", ' class="num"'), ("Protocol", ""), ("Card", ""),
-            )
-        )  # fmt: skip
+            name = text.escape(key.rpartition("/")[2])
+            first = self._link(context, card.method) if len(methods) > 1 else name
+            cells = [
+                f'<th scope="row">{first}</th>',
+                f"<td>{text.escape(card.task)}</td><td>{self._link(context, card.metric)}</td>",
+                f'<td class="num">{card.score:.3f}</td>',
+                f'<td class="num">{low:.3f} to {high:.3f}</td><td class="num">{card.n:,}</td>',
+                f'<td class="num">{text.escape(", ".join(map(str, card.seeds)))}</td>',
+            ]
+            if len(fingerprints) > 1:
+                protocol = text.escape(ctx.protocol(card))
+                cells.append(f"<td>{protocol} <code>{card.fingerprint}</code></td>")
+            cells.append(f'<td><a href="{address}">YAML</a></td>')
+            rows.append(f"<tr>{''.join(cells)}</tr>")
+        levels = {card.level for card in cards.values()}
+        interval = f"{100 * levels.pop():g} % interval" if len(levels) == 1 else "Interval"
+        names = ["Method" if len(methods) > 1 else "Card", "Task", "Metric"]
+        head = "".join(f'<th scope="col">{name}</th>' for name in names)
+        for label in ("Score", interval, "n", "Seeds"):
+            head += f'<th scope="col" class="num">{label}</th>'
+        head += '<th scope="col">Protocol</th>' if len(fingerprints) > 1 else ""
+        head += '<th scope="col">File</th>'
         shown = text.escape(caption)
+        more = ""
+        if len(fingerprints) == 1:
+            card = next(iter(cards.values()))
+            more = f"; protocol <code>{card.fingerprint}</code>: {text.escape(ctx.protocol(card))}"
         return Markup(
             f'<div class="scroll" role="region" tabindex="0" aria-label="{shown}">'
-            f'<table class="plain"><caption>{shown}</caption><thead><tr>{head}</tr></thead>'
+            f'<table class="plain"><caption>{shown}{more}</caption><thead><tr>{head}</tr></thead>'
             f"<tbody>{''.join(rows)}</tbody></table></div>"
         )
 

@@ -201,3 +201,14 @@ def test_the_model_is_left_as_it_was_found(engine, loaded):
     model.eval()
     assert all(p.grad is None for p in model.parameters())
     assert HFGenerator(model, encoder).generate([], Sampling()) == []
+
+
+def test_a_request_for_no_answers_gets_none(engine, loaded, shapes):
+    model, encoder = loaded
+    a, b = engine.samples[:2]
+    answers = HFGenerator(model, encoder).generate(
+        [Request(a, 0), Request(b, 2), Request(a, 0)], Sampling(max_new_tokens=2)
+    )
+    assert [len(g) for g in answers] == [0, 2, 0]
+    assert shapes[0] == (1, len(encoder(b).ids))
+    assert HFGenerator(model, encoder).generate([Request(a, 0)], Sampling()) == [[]]

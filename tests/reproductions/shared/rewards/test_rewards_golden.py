@@ -12,6 +12,8 @@ from vidpost.cli.rewards import rewards
 
 GOLDEN = Path(__file__).parents[3] / "data" / "golden"
 FILES = sorted(GOLDEN.glob("*.jsonl"))
+NEEDS = {"spacer": "nltk", "veripo": "math_verify"}
+"""Files with one case each whose published score rests on another library."""
 
 
 def test_every_recorded_case_is_here() -> None:
@@ -21,6 +23,8 @@ def test_every_recorded_case_is_here() -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
 def test_our_functions_agree_with_the_published_ones(path: Path) -> None:
+    if path.stem in NEEDS:
+        pytest.importorskip(NEEDS[path.stem])
     differing = [r for r in verify(path) if r.agreed < r.cases]
     assert not differing
 

@@ -1,0 +1,263 @@
+"""A whole GRPO step, rollout to optimiser: ours, and stock `trl.GRPOTrainer` on the same work.
+
+Same model, prompts, group size and number of groups; the end-of-sequence token is suppressed, so
+that every answer has R tokens in all variants. Video: stock TRL takes none, so it is given half as
+many images as the clip has frames, which makes as many vision tokens (Qwen2.5-VL shows an image as
+two equal frames). The naive variant is our trainer without the group: every answer its own request
+and row, with its own copy of the pixels. Nobody decodes or resizes anything here.
+
+Variants are trained in turn, two steps each; the second one counts. CPU seconds of one thread.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks import workload
+from reproductions.shared.method import Context, Method, Rollouts, Sample
+
+HEADER = {
+    "work": "work",
+    "p": "P",
+    "r": "R",
+    "g": "G",
+    "groups": "groups",
+    "variant": "variant",
+    "seconds": "s a step",
+    "rollout": "of it rollout",
+    "ratio": "ratio to ours",
+}
+"""Key of a record -> heading of its column."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One kind of work.
+
+    Attributes:
+        name: In the table.
+        video: Frames x side in pixels; None for text.
+        repeats: How often the question's text is repeated, to make a long prompt.
+        groups: Groups a step.
+        answer: R, tokens an answer.
+    """
+
+    name: str
+    video: str | None
+    repeats: int = 1
+    groups: int = 4
+    answer: int = 32
+
+
+GROUP = 8
+CASES = (
+    Case("short text", None),
+    Case("long text", None, repeats=100, groups=2),
+    Case("16 frames 112 px", "16x112", groups=2),
+    Case("16 frames 224 px", "16x224", groups=1, answer=64),
+)
+LARGE = (Case("16 frames 448 px", "16x448", groups=1, answer=128),)
+"""Measured with `--full` only."""
+ROUNDS, STEPS = 3, 2
+OURS = "ours"
+VARIANTS = {"text": (OURS, "ours, not packed", "stock TRL")}
+VARIANTS["video"] = (OURS, "ours, not packed", "naive", "stock TRL, frames as images")
+
+
+def reward(completions: list[Any], **_: Any) -> list[float]:
+    """Half of the answers are right, so that every group has a gradient."""
+    return [float(i % 2) for i in range(len(completions))]
+
+
+def _timed(base: type) -> type:
+    """The trainer with a clock around the rollout."""
+
+    class Timed(base):  # type: ignore[misc]
+        rollout_seconds = 0.0
+
+        def _generate_and_score_completions(self, inputs: Any) -> Any:
+            begin = time.process_time()
+            result = super()._generate_and_score_completions(inputs)
+            self.rollout_seconds = time.process_time() - begin
+            if isinstance(result,dict): print('stock P', result['prompt_mask'].sum(1), result['completion_mask'].sum(1))
+            return result
+
+    return Timed
+
+
+def _clock() -> Any:
+    from transformers import TrainerCallback
+
+    class Clock(TrainerCallback):  # type: ignore[misc]
+        begin = seconds = 0.0
+
+        def on_step_begin(self, *_: Any, **__: Any) -> None:
+            self.begin = time.process_time()
+
+        def on_step_end(self, *_: Any, **__: Any) -> None:
+            self.seconds = time.process_time() - self.begin
+
+    return Clock()
+
+
+def _arguments(case: Case, folder: str, **more: Any) -> Any:
+    from trl import GRPOConfig
+
+    return GRPOConfig(
+        output_dir=folder,
+        per_device_train_batch_size=GROUP * case.groups,
+        num_generations=GROUP,
+        max_completion_length=case.answer,
+        max_steps=STEPS,
+        temperature=1.0,
+        top_p=1.0,
+        top_k=0,
+        beta=0.0,
+        loss_type="grpo",
+        use_cpu=True,
+        bf16=False,
+        gradient_checkpointing=False,
+        save_strategy="no",
+        logging_strategy="no",
+        report_to=[],
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        **more,
+    )
+
+
+def _samples(case: Case) -> list[Sample]:
+    text = " ".join([workload.INSTRUCTION] * case.repeats)
+    # Frame sizes make two clips equal in cost; the text makes the samples different prompts.
+    return [
+        workload.question(case.video, str(i), f"{text} {i}") for i in range(case.groups * STEPS)
+    ]
+
+
+def _stock(case: Case, checkpoint: Path, folder: str) -> Any:
+    """`trl.GRPOTrainer` as its documentation shows it."""
+    from datasets import Dataset
+    from PIL import Image
+    from trl import GRPOTrainer
+
+    from reproductions.shared.models.load import load_processor
+
+    rows: list[dict[str, Any]] = []
+    for sample in _samples(case):
+        rows.append({"prompt": [{"role": "user", "content": sample.question}]})
+        if case.video is not None:
+            frames, side = (int(n) for n in case.video.split("x"))
+            pixels = workload.clip(frames // 2, side).frames
+            rows[-1]["images"] = [Image.fromarray(frame) for frame in pixels]
+    processor = load_processor(checkpoint)
+    forbidden = [processor.tokenizer.eos_token_id, processor.tokenizer.pad_token_id]
+    forbidden += processor.tokenizer.convert_tokens_to_ids(["<|image_pad|>", "<|video_pad|>"])
+    return _timed(GRPOTrainer)(
+        model=workload.load(checkpoint),
+        args=_arguments(case, folder, generation_kwargs={"suppress_tokens": forbidden}),
+        reward_funcs=[reward],
+        train_dataset=Dataset.from_list(rows),
+        processing_class=processor,
+    )
+
+
+def _ours(case: Case, checkpoint: Path, folder: str, variant: str) -> Any:
+    from reproductions.shared.training.grpo import VideoGRPOTrainer
+
+    model = workload.load(checkpoint)
+    encode = workload.encoder(checkpoint, model)
+    forbidden = [*encode.forbidden_ids(), encode.tokenizer.eos_token_id]
+    encode.forbidden_ids = lambda: forbidden  # type: ignore[method-assign]
+    method = Method("bench", rewards=(reward,))
+    if variant == "naive":
+        method = dataclasses.replace(method, build_group=_one_by_one)
+        encode = _Copying(encode)  # type: ignore[assignment]
+    return _timed(VideoGRPOTrainer)(
+        model=model,
+        args=_arguments(case, folder),
+        method=method,
+        samples=_samples(case),
+        encoder=encode,
+        context=Context(),
+        packed=variant == OURS,
+    )
+
+
+def _one_by_one(sample: Sample, context: Context) -> list[Rollouts]:
+    return [Rollouts(1) for _ in range(context.num_generations)]
+
+
+class _Copying:
+    """An encoder that hands out the pixels anew each time, so that no two rows share them."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def __call__(self, sample: Sample, order: Any = None) -> Any:
+        prompt = self.inner(sample, order)
+        return dataclasses.replace(prompt, video=dict(prompt.video))
+
+
+def _one_run(case: Case, variant: str, checkpoint: Path) -> tuple[float, float]:
+    """Train two steps; returns the CPU seconds of the second one and of its rollout."""
+    from transformers import PrinterCallback
+
+    with tempfile.TemporaryDirectory() as folder:
+        if variant.startswith("stock"):
+            trainer = _stock(case, checkpoint, folder)
+        else:
+            trainer = _ours(case, checkpoint, folder, variant)
+        clock = _clock()
+        trainer.add_callback(clock)
+        trainer.remove_callback(PrinterCallback)
+        trainer.train()
+        return clock.seconds, trainer.rollout_seconds
+
+
+def measure(full: bool = False) -> list[dict[str, Any]]:
+    """One record a kind of work and variant.
+
+    Args:
+        full: Larger clips too.
+    """
+    import reproductions.shared.training  # noqa: F401  (makes torchvision importable)
+
+    records = []
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoint = workload.prepare(Path(folder))
+        encode = workload.encoder(checkpoint, workload.load(checkpoint))
+        for case in CASES + LARGE if full else CASES:
+            prompt = len(encode(_samples(case)[0]).ids)
+            variants = VARIANTS["video" if case.video else "text"]
+            found: dict[str, list[tuple[float, float]]] = {v: [] for v in variants}
+            for _ in range(ROUNDS):
+                for variant in variants:
+                    found[variant].append(_one_run(case, variant, checkpoint))
+            ours = median(s for s, _ in found[OURS])
+            for variant in variants:
+                seconds = median(s for s, _ in found[variant])
+                records.append(
+                    {
+                        "work": case.name,
+                        "p": prompt,
+                        "r": case.answer,
+                        "g": GROUP,
+                        "groups": case.groups,
+                        "variant": variant,
+                        "seconds": round(seconds, 3),
+                        "rollout": round(median(r for _, r in found[variant]), 3),
+                        "ratio": round(seconds / ours, 2),
+                    }
+                )
+            print(f"step: {case.name} done", file=sys.stderr)
+    return records

@@ -1,0 +1,345 @@
+"""Generated pages without a browser: structure, links, weight, and what is written when."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import time
+import xml.etree.ElementTree as ET
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT, SPARSE, make_root, write_entry
+
+from vidpost.catalog.diagnostics import CODES
+from vidpost.catalog.loader import CatalogError
+from vidpost.site import build as builder
+from vidpost.site.build import generate
+from vidpost.site.delta import BASELINE_DOES, read_hooks, read_module
+
+VOID = {"area", "base", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"}
+
+
+class Page(HTMLParser):
+    """What the tests look at in a page."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.assets: list[str] = []
+        self.headings: list[int] = []
+        self.problems: list[str] = []
+        self.open: list[str] = []
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if tag == "caption" and self.open[-1:] == ["table"]:
+            self.open[-1] = "table with caption"
+        if tag not in VOID:
+            self.open.append(tag)
+        if given.get("id"):
+            self.ids.append(str(given["id"]))
+        if tag == "a" and given.get("href") is not None:
+            self.links.append(str(given["href"]))
+        source = given.get("src") or (given.get("href") if tag == "link" else None)
+        if source and given.get("rel") not in ("canonical", "prev", "next", "alternate"):
+            self.assets.append(source)
+        if tag == "img" and "alt" not in given:
+            self.problems.append(f"img without alt: {source}")
+        if tag == "th" and "scope" not in given and "article" in self.open:
+            self.problems.append("th without scope")
+        if re.fullmatch(r"h[1-6]", tag) and "article" in self.open:
+            self.headings.append(int(tag[1]))
+        self.problems += [f"{tag} {name}" for name in given if name.startswith("on")]
+
+    def handle_endtag(self, tag: str) -> None:
+        while self.open:
+            top = self.open.pop()
+            if top == "table" and "article" in self.open:
+                self.problems.append("table without caption")
+            if top.split()[0] == tag:
+                break
+
+
+def pages(site: Path) -> list[Path]:
+    return [p for p in sorted(site.rglob("*.html")) if "<article" in p.read_text(encoding="utf-8")]
+
+
+# --- the method page ------------------------------------------------------------------------
+
+
+def test_the_method_page_has_its_parts_in_the_fixed_order(built: Path) -> None:
+    text = (built / "docs/catalog/methods/video_r1.md").read_text(encoding="utf-8")
+    wanted = [
+        "# Video-R1", "chip-", 'class="lead"', "Paper on arXiv 2503.21776", "## What is different",
+        "## The idea", "## The module", "## Numbers", "### Reported by the authors",
+        "### Reproduced here", "### In miniature", "## Where sources disagree",
+        "## Where each hyperparameter comes from", "## Run it", "## Trained on, evaluated on",
+        "## Related", "## Openness", "## Cite", "## Something wrong?",
+    ]  # fmt: skip
+    places = [text.index(part) for part in wanted]
+    assert places == sorted(places)
+    for part in ("build_group", "G answers to one prompt", "49.8 %", "256x28x28", "stages.rl.beta",
+                 "our choice", "vidpost run video_r1", "Feng2025", "feng2025videor1"):  # fmt: skip
+        assert part in text or part == "Feng2025"
+
+
+def test_line_links_point_at_the_hooks(built: Path) -> None:
+    module = read_module(built, built / "reproductions/methods/video_r1/method.py")
+    assert module is not None
+    html = (built / "site/catalog/methods/video_r1/index.html").read_text(encoding="utf-8")
+    source = module.source.splitlines()
+    for hook in module.hooks:
+        assert f'href="#L-0-{hook.lines[0]}"' in html
+        assert f'id="L-0-{hook.lines[0]}"' in html
+        assert hook.name in source[hook.lines[0] - 1]
+
+
+def test_absent_facts_are_said_and_never_blank(built: Path) -> None:
+    text = (built / "docs/catalog/methods/sparse.md").read_text(encoding="utf-8")
+    assert "Not reported</dt><dd>algorithm, stages, base model" in text
+    assert not re.search(r"<(td|dd|p|li)>\s*</\1>", text)
+    for page in pages(built / "site"):
+        blank = re.findall(r"<(?:td|dd|p|li)>\s*</(?:td|dd|p|li)>", page.read_text())
+        if page.parent.name != "results":  # there, an empty cell of the coverage grid is the point
+            assert not blank, page
+        assert ">None<" not in page.read_text(), page
+
+
+def test_reported_reproduced_and_miniature_are_never_in_one_table(built: Path) -> None:
+    html = (built / "site/catalog/methods/video_r1/index.html").read_text(encoding="utf-8")
+    parts = re.split(r'<h3[^>]*id="(reported|reproduced|miniature)"', html)
+    assert parts[1::2] == ["reported", "reproduced", "miniature"]
+
+
+def test_boards_hold_one_protocol_each(built: Path) -> None:
+    text = (built / "docs/catalog/benchmarks/video_mme.md").read_text(encoding="utf-8")
+    boards = re.split(r"^### ", text, flags=re.M)[1:]
+    titles = [board.splitlines()[0] for board in boards if "16 frames" in board.splitlines()[0]]
+    assert titles == ["Accuracy, 16 frames, 256x28x28, without subtitles { #board-1 }"]
+    sixteen = next(board for board in boards if titles[0] in board)
+    assert ">57.4<" in sixteen and "59.3" not in sixteen
+
+
+# --- every page -----------------------------------------------------------------------------
+
+
+def test_links_anchors_ids_captions_and_headings(built: Path) -> None:
+    site = built / "site"
+    parsed = {page: Page(page) for page in pages(site)}
+    wrong = []
+    for page, found in parsed.items():
+        name = page.relative_to(site).as_posix()
+        wrong += [f"{name}: {problem}" for problem in found.problems]
+        doubled = {i for i in found.ids if found.ids.count(i) > 1}
+        if doubled:
+            wrong.append(f"{name}: ids twice: {doubled}")
+        if found.headings.count(1) != 1 or any(
+            b - a > 1 for a, b in zip(found.headings, found.headings[1:], strict=False)
+        ):
+            wrong.append(f"{name}: headings {found.headings}")
+        for link in found.links:
+            if re.match(r"(https?:|mailto:)", link):
+                continue
+            address, _, anchor = link.partition("#")
+            address = address.partition("?")[0]
+            start = site if address.startswith("/") else page.parent
+            target = (start / address.lstrip("/")).resolve() if address else page
+            target = target / "index.html" if target.is_dir() else target
+            if not target.is_file():
+                wrong.append(f"{name}: {link} leads nowhere")
+            elif anchor and target in parsed and anchor not in parsed[target].ids:
+                wrong.append(f"{name}: {link} has no such anchor")
+    assert not wrong, "\n".join(wrong[:30])
+
+
+def test_nothing_comes_from_another_host(built: Path) -> None:
+    for page in pages(built / "site"):
+        outside = [asset for asset in Page(page).assets if re.match(r"(https?:)?//", asset)]
+        assert not outside, (page, outside)
+    for style in (built / "docs/assets").rglob("*.css"):
+        assert "url(" not in style.read_text() and "@import" not in style.read_text()
+
+
+def test_weight_budgets(built: Path) -> None:
+    site = built / "site"
+    for page in site.glob("catalog/*/*/index.html"):
+        assert page.stat().st_size <= 60 * 1024, (page, page.stat().st_size)
+    for kind in ("methods", "benchmarks", "datasets", "metrics", "surveys"):
+        assert (site / kind / "index.html").stat().st_size <= 250 * 1024
+    scripts = [path.stat().st_size for path in (ROOT / "docs/assets/js").glob("*.js")]
+    assert sum(scripts) <= 20 * 1024
+
+
+def test_rows_carry_every_facet_value(built: Path) -> None:
+    html = (built / "site/methods/index.html").read_text(encoding="utf-8")
+    choices = {
+        name: set(re.findall(r'<option value="([^"]+)"', body))
+        for name, body in re.findall(r'<select name="(\w+)">(.*?)</select>', html, re.S)
+    }
+    assert {"pillar", "leaf", "status", "year"} <= choices.keys()
+    words = json.loads((built / "docs/api/v1/taxonomy.json").read_text())["words"]
+    known = {word["id"] for word in words}
+    assert choices["leaf"] <= known
+    for name, values in choices.items():
+        seen = {v for text in re.findall(rf'<tr [^>]*data-{name}="([^"]*)"', html)
+                for v in text.split()}  # fmt: skip
+        assert seen == values
+    script = (ROOT / "docs/assets/js/table.js").read_text()
+    for css in re.findall(r'querySelector\("\.(\w+)"\)', script):
+        assert f'class="{css}' in html or f' {css}"' in html
+
+
+def test_the_page_of_a_script_names_only_what_the_page_has(built: Path) -> None:
+    html = (built / "site/compare/index.html").read_text(encoding="utf-8")
+    for css in ("compare", "facets", "scroll", "found", "without"):
+        assert f'class="{css}' in html
+    assert html.count('<option value="video_r1">') == 4
+
+
+# --- data -----------------------------------------------------------------------------------
+
+KEYS = {
+    "index.json": {"version", "updated", "counts", "links", "feed", "bibtex", "license"},
+    "methods.json": {
+        "id", "name", "aliases", "summary", "added", "url", "status", "taxonomy", "pillars",
+        "title", "arxiv_id", "year", "venue", "paper", "code", "bibtex_key", "baseline",
+        "is_baseline", "reward_aspects", "challenges", "numbers", "open",
+    },
+    "methods/video_r1.json": {
+        "kind", "url", "entry", "backlinks", "module", "hooks", "hyperparameters", "cards",
+    },
+    "results.json": {"version", "cards"},
+    "reported.json": {"version", "numbers"},
+    "taxonomy.json": {"version", "words"},
+}  # fmt: skip
+"""Keys of version 1; one may be added, none may go."""
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_the_api_keeps_its_keys(built: Path, name: str) -> None:
+    value = json.loads((built / "site/api/v1" / name).read_text(encoding="utf-8"))
+    row = value["entries"][0] if "entries" in value else value
+    assert KEYS[name] <= row.keys()
+
+
+def test_the_api_says_what_the_entry_says(built: Path) -> None:
+    value = json.loads((built / "site/api/v1/methods/video_r1.json").read_text(encoding="utf-8"))
+    source = yaml.safe_load((built / "catalog/methods/video_r1.yaml").read_text(encoding="utf-8"))
+    assert value["entry"]["name"] == source["name"]
+    assert len(value["entry"]["reported"]) == len(source["reported"])
+    assert [hook["name"] for hook in value["hooks"]] == source["differs_in"]
+    schema = json.loads((built / "site/api/v1/schema/method.json").read_text(encoding="utf-8"))
+    assert set(schema["required"]) <= value.keys()
+    assert set(value["entry"]) == set(schema["properties"]["entry"]["properties"])
+
+
+def test_feeds_and_badges_are_well_formed(built: Path) -> None:
+    atom = "{http://www.w3.org/2005/Atom}"
+    for path in [built / "site/feed.xml", *sorted((built / "site/api").glob("feed-*.xml"))]:
+        feed = ET.parse(path).getroot()
+        entries = feed.findall(f"{atom}entry")
+        assert 0 < len(entries) <= 50
+        ids = [entry.findtext(f"{atom}id") for entry in entries]
+        assert len(set(ids)) == len(ids)
+        assert feed.findtext(f"{atom}updated")
+    for path in (built / "site/api/badge").glob("*.svg"):
+        assert ET.parse(path).getroot().tag.endswith("svg")
+
+
+def test_bibtex_has_every_paper_once(built: Path) -> None:
+    bib = (built / "site/catalog.bib").read_text(encoding="utf-8")
+    marks = re.findall(r"^% (\w+)$", bib, re.M)
+    assert len(marks) == len(set(marks)) and "video_r1" in marks and "sparse" in marks
+    entry = bib.split("% video_r1\n")[1].split("% ")[0]
+    assert entry.startswith("@inproceedings{feng2025videor1,")
+    assert entry.count("{") == entry.count("}")
+
+
+def test_aliases_redirect(built: Path) -> None:
+    page = (built / "site/catalog/methods/t_grpo/index.html").read_text(encoding="utf-8")
+    assert 'url=../video_r1/"' in page
+
+
+def test_references_are_complete(built: Path) -> None:
+    hooks = (built / "docs/reproduce/hooks.md").read_text(encoding="utf-8")
+    for name in BASELINE_DOES:
+        assert f"{{ #{name} }}" in hooks
+    names = {name for name, _, _ in read_hooks(ROOT)} - {"id", "baseline"}
+    assert names == BASELINE_DOES.keys(), "describe each hook in delta.BASELINE_DOES"
+    codes = (built / "docs/contribute/codes.md").read_text(encoding="utf-8")
+    assert all(f'<tr id="{code}">' in codes for code in CODES)
+    fields = (built / "docs/contribute/fields.md").read_text(encoding="utf-8")
+    assert "differs_in" in fields and "{ #resultcard }" in fields
+
+
+# --- writing --------------------------------------------------------------------------------
+
+
+def test_unchanged_sources_rewrite_nothing_and_stale_files_go(tmp_path: Path) -> None:
+    root = make_root(tmp_path / "root")
+    first = generate(root, draft=True)
+    assert first.written == first.files
+    page = root / "docs/catalog/methods/sparse.md"
+    before = {p: p.stat().st_mtime_ns for p in (root / "docs").rglob("*") if p.is_file()}
+    again = generate(root, draft=True)
+    assert (again.written, again.removed) == (0, 0)
+    assert before == {p: p.stat().st_mtime_ns for p in (root / "docs").rglob("*") if p.is_file()}
+    write_entry(root, "methods", {**SPARSE, "summary": "Now there is one."})
+    changed = generate(root, draft=True)
+    assert 0 < changed.written < 20
+    (root / "catalog/methods/sparse.yaml").unlink()
+    gone = generate(root, draft=True)
+    assert gone.removed >= 3 and not page.exists()
+
+
+def test_a_forged_manifest_cannot_reach_outside_docs(tmp_path: Path) -> None:
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    kept = tmp_path / "kept.txt"
+    kept.write_text("mine")
+    (docs / builder.MANIFEST).write_text(json.dumps({"../kept.txt": "x", str(kept): "y"}))
+    assert builder.write(docs, {"a.md": "a"}) == (1, 0)
+    assert kept.read_text() == "mine"
+
+
+def test_errors_of_the_catalogue_stop_the_build(tmp_path: Path) -> None:
+    root = make_root(tmp_path / "root")
+    write_entry(root, "methods", {**SPARSE, "code": {"url": "javascript:alert(1)"}})
+    with pytest.raises(CatalogError, match=r"sparse\.yaml:.*code\.url"):
+        generate(root)
+
+
+def test_optional_pages_leave_the_navigation(tmp_path: Path) -> None:
+    nav = [{"Home": "index.md"}, {"More": [{"A": "rewards.md"}, {"B": "walkthrough.md"}]}]
+    assert builder.present(nav, tmp_path) == [{"Home": "index.md"}]
+    (tmp_path / "rewards.md").write_text("# Rewards")
+    assert builder.present(nav, tmp_path) == [nav[0], {"More": [{"A": "rewards.md"}]}]
+
+
+def test_a_thousand_entries_are_generated_in_three_seconds(tmp_path: Path) -> None:
+    root = make_root(tmp_path / "root")
+    shutil.rmtree(root / "catalog/methods")
+    for place in range(1000):
+        entry = {
+            **SPARSE, "id": f"m{place}", "name": f"Method {place}", "pillars": ["rl"],
+            "summary": "One sentence that says what it is about, in our own words.",
+            "paper": {"title": f"Paper number {place} about video", "authors": ["Ann A", "Bo B"],
+                      "year": 2025, "arxiv_id": f"2501.{place:05d}"},
+            "reported": [{"benchmark": "video_mme", "metric": "accuracy", "value": 50.0,
+                          "setting": {"frames": 8}, "source": "its Table 1"}],
+        }  # fmt: skip
+        write_entry(root, "methods", entry)
+    generate(root, draft=True)  # reads the YAML cold, writes the cache
+    for path in (root / "docs/catalog").rglob("*.md"):
+        path.unlink()
+    start = time.process_time()
+    report = generate(root, draft=True)
+    spent = time.process_time() - start
+    assert report.written >= 1000
+    assert spent <= 3.0, f"{spent:.2f} s of CPU"
