@@ -86,7 +86,6 @@ def _timed(base: type) -> type:
             begin = time.process_time()
             result = super()._generate_and_score_completions(inputs)
             self.rollout_seconds = time.process_time() - begin
-            if isinstance(result,dict): print('stock P', result['prompt_mask'].sum(1), result['completion_mask'].sum(1))
             return result
 
     return Timed

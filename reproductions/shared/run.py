@@ -28,9 +28,10 @@ from reproductions.shared.method import Method, Sample, Stage
 from reproductions.shared.progress import bar, stderr
 from reproductions.shared.video.spec import FrameSpec
 from vidpost.catalog.loader import CatalogError
-from vidpost.catalog.preset import Frames, Preset, load_preset, merge
+from vidpost.catalog.preset import Frames, Preset, Synthetic, load_preset, merge
 
 if TYPE_CHECKING:
+    from reproductions.shared.synthetic.world import Knobs
     from reproductions.shared.video.quarantine import Quarantine
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -153,6 +154,8 @@ def settings_of(method: Method, options: Options) -> Preset:
         frame_spec(preset, preset.evaluate.frames).validate()
     except (CatalogError, ValueError) as error:
         raise RunError(str(error)) from None
+    if preset.synthetic is not None and options.data is None:
+        _check_world(preset.synthetic)
     return preset
 
 
@@ -181,17 +184,27 @@ def load_data(preset: Preset, options: Options, folder: Path) -> Data:
     return Data(train, [], [], "+".join(preset.evaluate.benchmarks), "published")
 
 
+def _check_world(world: Synthetic) -> Knobs:
+    """The knobs of the synthetic world; tasks and knobs that it does not have are refused."""
+    from reproductions.shared.synthetic.world import TASKS, Knobs
+
+    unknown = [task for task in world.tasks if task not in TASKS]
+    if unknown or not world.tasks:
+        what = f"no task '{unknown[0]}'" if unknown else "no task given"
+        raise RunError(f"synthetic.tasks: {what}. There are: {', '.join(TASKS)}.")
+    try:
+        return Knobs(**world.knobs)  # type: ignore[arg-type]
+    except (TypeError, ValueError) as error:
+        raise RunError(f"synthetic.knobs: {error} See reproductions/shared/synthetic.") from None
+
+
 def _synthetic_data(preset: Preset) -> Data:
     from reproductions.shared.synthetic.dataset import build
     from reproductions.shared.synthetic.teacher import imperfect
-    from reproductions.shared.synthetic.world import Knobs
 
     world = preset.synthetic
     assert world is not None
-    try:
-        knobs = Knobs(**world.knobs)  # type: ignore[arg-type]
-    except (TypeError, ValueError) as error:
-        raise RunError(f"synthetic.knobs: {error}. See reproductions/shared/synthetic.") from None
+    knobs = _check_world(world)
     parts: dict[str, list[Sample]] = {}
     sizes = {"train": world.train, "val": world.validation, "test": world.test}
     identity = ""
@@ -217,18 +230,10 @@ def _synthetic_data(preset: Preset) -> Data:
 
 def _own_data(preset: Preset, options: Options, folder: Path) -> Data:
     """The user's records; every video is decoded once, and what cannot be is left out and said."""
-    from reproductions.datasets.video_r1_260k import RecordError, load
     from reproductions.shared.video.quarantine import Quarantine
 
-    def records(path: Path) -> list[Sample]:
-        return load(path, options.video_root or path.parent, images="skip")
-
     assert options.data is not None
-    try:
-        samples = records(options.data)
-        held_out = records(options.eval_data) if options.eval_data else None
-    except (RecordError, OSError) as error:
-        raise RunError(str(error)) from None
+    samples, held_out = _records(options)
     folder.mkdir(parents=True, exist_ok=True)
     bad = Quarantine(folder / "quarantine.jsonl")
     samples = _decodable(samples, preset, bad)
@@ -255,6 +260,20 @@ def _own_data(preset: Preset, options: Options, folder: Path) -> Data:
     revision = hashlib.sha256(options.data.read_bytes()).hexdigest()[:12]
     train = {name: samples for name in preset.stages}
     return Data(train, held_out, held_out, options.data.name, revision)
+
+
+def _records(options: Options) -> tuple[list[Sample], list[Sample] | None]:
+    """The user's training and evaluation records, none of them looked at yet."""
+    from reproductions.datasets.video_r1_260k import RecordError, load
+
+    def read(path: Path) -> list[Sample]:
+        return load(path, options.video_root or path.parent, images="skip")
+
+    assert options.data is not None
+    try:
+        return read(options.data), read(options.eval_data) if options.eval_data else None
+    except (RecordError, OSError) as error:
+        raise RunError(str(error)) from None
 
 
 def _decodable(samples: Sequence[Sample], preset: Preset, bad: Quarantine) -> list[Sample]:
@@ -340,6 +359,8 @@ def run(method: Method, options: Options) -> Path:
                 f"with: vidpost run --resume {folder}"
             )
     else:
+        if options.data is not None:
+            _records(options)  # a bad record stops the run before anything is written
         folder.mkdir(parents=True, exist_ok=True)
         _write(path, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
     return _go(method, preset, options, folder)

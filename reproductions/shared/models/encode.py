@@ -66,7 +66,7 @@ class Encoder:
         model: The model; only its position rule (`get_rope_index`) is used.
         read: (path) -> Clip: reads the frames of a video by the run's one FrameSpec.
         prompt: (sample) -> user text after the video.
-        keep: How many encoded prompts to keep in memory.
+        keep_bytes: How much to keep in memory of what was encoded, in bytes of tensors.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Encoder:
         model: Any,
         read: Callable[[str], Any],
         prompt: Callable[[Sample], str],
-        keep: int = 4096,
+        keep_bytes: int = 2**30,
     ) -> None:
         self.processor = processor
         self.tokenizer = processor.tokenizer
@@ -83,7 +83,7 @@ class Encoder:
         self.prompt = prompt
         self._rope = base_of(model).get_rope_index
         self._kept: OrderedDict[tuple[str, str | None, tuple[int, ...]], Prompt] = OrderedDict()
-        self._keep = keep
+        self._left = keep_bytes
 
     def text(self, sample: Sample) -> str:
         """The prompt with the chat template applied."""
@@ -115,8 +115,9 @@ class Encoder:
         with torch.inference_mode(False):  # a prompt first met in a rollout is trained on as well
             prompt = self._encode(sample, order)
         self._kept[key] = prompt
-        while len(self._kept) > self._keep:
-            self._kept.popitem(last=False)
+        self._left -= _bytes(prompt)
+        while self._left < 0:
+            self._left += _bytes(self._kept.popitem(last=False)[1])
         return prompt
 
     def _encode(self, sample: Sample, order: Sequence[int] | None) -> Prompt:
@@ -166,6 +167,10 @@ class Encoder:
         """Ids of the vision tokens, which no answer may contain."""
         vocabulary = self.tokenizer.get_vocab()
         return [vocabulary[t] for t in VISION_TOKENS if t in vocabulary]
+
+
+def _bytes(prompt: Prompt) -> int:
+    return sum(t.nbytes for t in (prompt.ids, prompt.positions, *prompt.video.values()))
 
 
 def videos_of(prompts: Sequence[Prompt], device: Any) -> dict[str, torch.Tensor]:

@@ -13,6 +13,7 @@ computes log-probabilities without them.
 from __future__ import annotations
 
 import hashlib
+import logging
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -39,6 +40,11 @@ OVERRIDES = (
     "_compute_loss",
 )
 """The private methods of `trl.GRPOTrainer` that this module replaces."""
+
+PACKED_TOLERANCE = {"float32": 1e-3, "low": 0.25}
+"""Largest difference of a log-probability between the two forwards, nats; "low" is 16 bit."""
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -120,6 +126,7 @@ class VideoGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         self.encoder = encoder
         self.context = context
         self.packed = packed
+        self._checked = False
         self.on_rollouts = on_rollouts
         dataset = Dataset.from_dict(
             {"prompt": [s.question for s in samples], "sample": list(range(len(samples)))}
@@ -426,9 +433,30 @@ class VideoGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
     def _logps(
         self, model: Any, batch: Mapping[str, Any]
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        score = score_packed if self.packed else score_rows
+        tensors = (batch["parts"], batch["completion_ids"], batch["completion_mask"])
         with self.accelerator.autocast():
-            return score(model, batch["parts"], batch["completion_ids"], batch["completion_mask"])
+            if self.packed and not self._checked:
+                self._check_packed(model, tensors)
+            return (score_packed if self.packed else score_rows)(model, *tensors)
+
+    def _check_packed(self, model: Any, tensors: tuple[Any, ...]) -> None:
+        """Compare both paths on the first batch of a run; fall back, and say so, if they differ.
+
+        A model whose layers see more than attention mask and positions (another kind of mask, a
+        recurrent state) would silently train on something else.
+        """
+        self._checked = True
+        try:
+            with torch.no_grad(), disable_gradient_checkpointing(self.model, None):
+                difference = score_packed(model, *tensors)[0] - score_rows(model, *tensors)[0]
+            worst = float(difference.abs().max())
+        except (TypeError, ValueError, RuntimeError) as error:
+            self.packed, why = False, f"{type(error).__name__}: {error}"
+        else:
+            limit = PACKED_TOLERANCE["low" if self.args.bf16 or self.args.fp16 else "float32"]
+            self.packed, why = worst <= limit, f"log-probabilities differ by up to {worst:.1e}"
+        if not self.packed:
+            logger.warning("The packed forward is switched off for this run: %s.", why)
 
     def _get_per_token_logps_and_entropies(self, model: Any, *args: Any, **kwargs: Any) -> Any:
         """Score the batch that `_compute_loss` holds; what TRL passes is the same, without video."""
@@ -460,10 +488,11 @@ class VideoGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
         """TRL's loss on this batch, or the method's own."""
         self._batch = dict(inputs)
+        mode = "train" if self.model.training else "eval"
+        self._metrics[mode]["packed"].append(float(self.packed))
         if self.method.loss is None:
             return super()._compute_loss(model, self._batch)
         logps, entropies = self._logps(model, inputs)
-        mode = "train" if self.model.training else "eval"
         mask = inputs["completion_mask"]
         mean_entropy = (entropies.detach() * mask).sum() / mask.sum().clamp(min=1)
         self._metrics[mode]["entropy"].append(mean_entropy.item())

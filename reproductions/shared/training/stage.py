@@ -38,7 +38,7 @@ CHECKPOINTS = 5
 
 LOGGED = (
     *("loss", "learning_rate", "grad_norm", "reward", "kl", "entropy", "mean_token_accuracy"),
-    *("frac_reward_zero_std", "step_time"),
+    *("frac_reward_zero_std", "step_time", "packed"),
 )
 """Values of a trainer's log that are kept, beside everything under `rewards/` and `completions/`."""
 

@@ -1,108 +1,18 @@
-"""A small site from real entries, one sparse entry and one hostile entry, built once a session."""
+"""The small site, built once a session and served on this machine."""
 
 from __future__ import annotations
 
 import functools
 import http.server
 import os
-import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
+from small_site import HOSTILE, make_root, write_entry
 
 os.environ.setdefault("NO_MKDOCS_2_WARNING", "1")
-
-ROOT = Path(__file__).resolve().parents[3]
-
-# Every trick that the schema lets through: it refuses other addresses, ids and control of length.
-HOSTILE = {
-    "id": "hostile",
-    "name": "<img src=x onerror=\"window.pwned='name'\"> | `tick` {{ 7*7 }} {% raw %}",
-    "aliases": [
-        "</title><script>window.pwned='alias'</script>",
-        "../../../etc/passwd",
-        "# not a heading",
-    ],
-    "summary": "[click](javascript:window.pwned='summary') ![p](http://evil.invalid/p.png) "
-    "<!-- --> \u202egnp.exe\u202c --8<-- \"mkdocs.yml\" **bold** _em_ x|y|z",
-    "added": "2026-11-22",
-    "status": "listed",
-    "paper": {
-        "title": "Quotes \" ' and </script><script>window.pwned='title'</script> &lt;b&gt; $x^2$",
-        "authors": ["<b onclick=\"window.pwned='author'\">A</b>", "1. Ordered List"],
-        "year": 2025,
-        "arxiv_id": "2599.99999",
-        "bibtex": "```\n</code></pre><script>window.pwned='bib'</script>\n```\n# heading\n",
-    },
-    "taxonomy": ["rl_policy_t_grpo"],
-    "pillars": ["rl"],
-    "idea": "## Heading { onclick=\"window.pwned='idea'\" }\n\n- item\n\n<iframe src=//evil.invalid>"
-    "</iframe>\n\n[^1]: note\n\n    code\n\n```html\n<script>window.pwned='fence'</script>\n```",
-    "algorithm": "{: .x onmouseover=window.pwned='attr' } <svg onload=\"window.pwned='svg'\">",
-    "base_models": ["a | b", "--- ", "+ plus", "=== "],
-    "code": {"url": "https://example.org/a')%22onclick=%22window.pwned='url'", "commit": "abcdef0"},
-    "reported": [
-        {
-            "benchmark": "video_mme",
-            "metric": "accuracy",
-            "value": 50.0,
-            "model": "<script>window.pwned='model'</script>",
-            "split": "</td></tr></table><h1>broken</h1>",
-            "setting": {"frames": "16\"><script>window.pwned='frames'</script>"},
-            "source": "<a href=javascript:window.pwned='source'>x</a>",
-        }
-    ],
-    "notes": [{"text": "a" * 399, "source": "\u2067rtl\u2069 <style>*{display:none}</style>"}],
-    "unverified": {"algorithm": '" onmouseover="window.pwned=1'},
-}
-SPARSE = {
-    "id": "sparse",
-    "name": "Sparse",
-    "added": "2026-11-22",
-    "status": "listed",
-    "paper": {"title": "A paper about which nothing else is known"},
-    "taxonomy": ["rl_policy_t_grpo"],
-}
-KEPT = {
-    "methods": ["video_r1", "grpo", "sft"],
-    "benchmarks": ["vsi_bench", "video_mmmu", "mmvu", "mvbench", "tempcompass", "video_mme"],
-    "datasets": ["video_r1_cot_165k", "video_r1_260k"],
-    "metrics": ["accuracy", "macro_accuracy", "mra", "tiou"],
-    "surveys": ["video_lmm_post_training"],
-}
-
-
-def make_root(root: Path) -> Path:
-    """A repository root with the hand-written docs, the taxonomy and the entries above."""
-    (root / "docs").mkdir(parents=True)
-    for part in ("overrides", "assets"):
-        shutil.copytree(ROOT / "docs" / part, root / "docs" / part)
-    for page in ("reproduce/index", "reproduce/presets", "reproduce/method", "contribute/index"):
-        target = root / "docs" / f"{page}.md"
-        target.parent.mkdir(exist_ok=True)
-        shutil.copy(ROOT / "docs" / f"{page}.md", target)
-    shutil.copy(ROOT / "mkdocs.yml", root)
-    shutil.copytree(ROOT / "catalog" / "taxonomy", root / "catalog" / "taxonomy")
-    for folder, names in KEPT.items():
-        (root / "catalog" / folder).mkdir(exist_ok=True)
-        for name in names:
-            shutil.copy(ROOT / "catalog" / folder / f"{name}.yaml", root / "catalog" / folder)
-    for part in ("methods/video_r1", "baselines/grpo"):
-        shutil.copytree(ROOT / "reproductions" / part, root / "reproductions" / part)
-    shared = root / "reproductions" / "shared"
-    shared.mkdir()
-    shutil.copy(ROOT / "reproductions" / "shared" / "method.py", shared)
-    write_entry(root, "methods", SPARSE)
-    return root
-
-
-def write_entry(root: Path, folder: str, entry: dict[str, object]) -> None:
-    path = root / "catalog" / folder / f"{entry['id']}.yaml"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(yaml.safe_dump(entry, sort_keys=False, allow_unicode=True), encoding="utf-8")
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import ROOT, SPARSE, make_root, write_entry
+from small_site import ROOT, SPARSE, make_root, write_entry
 
 from vidpost.catalog.diagnostics import CODES
 from vidpost.catalog.loader import CatalogError
@@ -85,8 +85,8 @@ def test_the_method_page_has_its_parts_in_the_fixed_order(built: Path) -> None:
     places = [text.index(part) for part in wanted]
     assert places == sorted(places)
     for part in ("build_group", "G answers to one prompt", "49.8 %", "256x28x28", "stages.rl.beta",
-                 "our choice", "vidpost run video_r1", "Feng2025", "feng2025videor1"):  # fmt: skip
-        assert part in text or part == "Feng2025"
+                 "our choice", "vidpost run video_r1", "feng2025videor1"):  # fmt: skip
+        assert part in text
 
 
 def test_line_links_point_at_the_hooks(built: Path) -> None:
@@ -108,7 +108,7 @@ def test_absent_facts_are_said_and_never_blank(built: Path) -> None:
         blank = re.findall(r"<(?:td|dd|p|li)>\s*</(?:td|dd|p|li)>", page.read_text())
         if page.parent.name != "results":  # there, an empty cell of the coverage grid is the point
             assert not blank, page
-        assert ">None<" not in page.read_text(), page
+        assert not re.search(r"<(td|dd|p|li)[^>]*>None<", page.read_text()), page
 
 
 def test_reported_reproduced_and_miniature_are_never_in_one_table(built: Path) -> None:
@@ -244,7 +244,7 @@ def test_feeds_and_badges_are_well_formed(built: Path) -> None:
     for path in [built / "site/feed.xml", *sorted((built / "site/api").glob("feed-*.xml"))]:
         feed = ET.parse(path).getroot()
         entries = feed.findall(f"{atom}entry")
-        assert 0 < len(entries) <= 50
+        assert len(entries) <= 50
         ids = [entry.findtext(f"{atom}id") for entry in entries]
         assert len(set(ids)) == len(ids)
         assert feed.findtext(f"{atom}updated")

@@ -27,7 +27,7 @@ def key(entry: Work) -> str:
         return entry.id
     first = (paper.authors or (paper.first_author or "",))[0]
     surname = _ascii(first.split()[-1]) if first.split() else ""
-    words = [w for w in re.split(r"[^\w]+", paper.title) if w and w.lower() not in _STOP]
+    words = [w for w in paper.title.split() if _ascii(w) and w.lower() not in _STOP]
     return f"{surname or entry.id}{paper.year or ''}{_ascii(words[0]) if words else ''}"
 
 

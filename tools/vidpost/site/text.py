@@ -19,7 +19,7 @@ ABSENT = "not reported"
 
 # An underscore inside a word is plain to Python-Markdown; everything else that it knows is not.
 _SPECIAL = re.compile(r"[^\w\s.,:;()/'@%?+\u0080-\U0010ffff-]|(?<!\w)_|_(?!\w)")
-_START = re.compile(r"^(?:[-.(+:]|\d+(?=[.)]))")
+_START = re.compile(r"^(?:[-+:]|\d+(?=\.(?:\s|$)))")
 _HIDDEN = frozenset({"Cc", "Cs", "Co", "Cn", "Zl", "Zp"})
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 

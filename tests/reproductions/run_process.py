@@ -1,0 +1,137 @@
+"""Runs `vidpost` in a process of its own that dies, or is interrupted, at a chosen point.
+
+The processes are forked from a server that has imported the heavy libraries once, so a test that
+needs eight of them stays quick. Each is a real process: SIGKILL ends it in the middle of its work.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+PRELOAD = [
+    "reproductions.shared.evaluation.outcome",
+    "reproductions.shared.synthetic.dataset",
+    "reproductions.shared.training.grpo",
+    "reproductions.shared.training.sft",
+    "reproductions.shared.training.stage",
+]
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Where a process ends.
+
+    Attributes:
+        where: "step": after an optimiser step, before a checkpoint of it is written; "saving": the
+            checkpoint is written but not marked as complete; "saved": it is complete; "rollout":
+            answers are sampled and noted, the step is not done; "final": `final/` is being written;
+            "evaluating": some answers of a checkpoint are noted.
+        name: Name of the stage or checkpoint.
+        step: Optimiser step, or call of the generator in "evaluating", from 1.
+        signal: What the process gets.
+    """
+
+    where: str
+    name: str
+    step: int = 0
+    signal: int = signal.SIGKILL
+
+
+@dataclass
+class Result:
+    """How a process ended and what it printed."""
+
+    code: int | None
+    output: str
+
+
+def vidpost(arguments: list[str], folder: Path, stop: Stop | None = None) -> Result:
+    """Run `vidpost ARGUMENTS` and wait for its end; `folder` takes what it prints."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOAD)
+    output = folder / "output.txt"
+    process = context.Process(target=_main, args=(arguments, str(output), stop, dict(os.environ)))
+    process.start()
+    process.join(timeout=240)
+    if process.exitcode is None:
+        process.kill()
+        raise TimeoutError(output.read_text(encoding="utf-8"))
+    return Result(process.exitcode, output.read_text(encoding="utf-8"))
+
+
+def _main(arguments: list[str], output: str, stop: Stop | None, environ: dict[str, str]) -> None:
+    os.environ.update(environ)
+    file = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(file, 1)
+    os.dup2(file, 2)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if stop is not None:
+        _arm(stop)
+    from vidpost.cli.main import main
+
+    sys.argv = ["vidpost", *arguments]
+    main()
+
+
+def _arm(stop: Stop) -> None:
+    """Replace one function so that the process ends at `stop`."""
+    from reproductions.shared.evaluation import outcome
+    from reproductions.shared.training import stage
+    from reproductions.shared.training.grpo import VideoGRPOTrainer
+
+    def end() -> None:
+        sys.stdout.flush()
+        os.kill(os.getpid(), stop.signal)
+
+    def after(owner: Any, name: str, matches: Callable[..., bool], before: bool = False) -> None:
+        real = getattr(owner, name)
+
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            if before and matches(*args, **kwargs):
+                end()
+            result = real(*args, **kwargs)
+            if not before and matches(*args, **kwargs):
+                end()
+            return result
+
+        setattr(owner, name, wrapped)
+
+    def of_stage(args: Any, state: Any) -> bool:
+        return Path(args.output_dir).name == stop.name and state.global_step == stop.step
+
+    if stop.where == "step":
+        after(stage.MarkComplete, "on_step_end", lambda me, a, s, c, **_: of_stage(a, s))
+    elif stop.where in ("saving", "saved"):
+        first = stop.where == "saving"
+        after(stage.MarkComplete, "on_save", lambda me, a, s, c, **_: of_stage(a, s), before=first)
+    elif stop.where == "rollout":
+        matches = lambda me, *_: me.state.global_step + 1 == stop.step  # noqa: E731
+        after(VideoGRPOTrainer, "_log_rollouts", matches)
+    elif stop.where == "final":
+        real = stage._save_final
+
+        def save(trainer: Any, processor: Any, final: Path) -> None:
+            if final.parent.name == stop.name:
+                after(type(processor), "save_pretrained", lambda *_, **__: True)
+            real(trainer, processor, final)
+
+        stage._save_final = save
+    elif stop.where == "evaluating":
+        real_evaluate = outcome.evaluate
+
+        def evaluate(generator: Any, samples: Any, score: Any, path: Path, *args: Any, **kw: Any):
+            calls = iter(range(1, 999))
+            if path.stem == stop.name:
+                after(type(generator), "generate", lambda *_: next(calls) == stop.step, before=True)
+            return real_evaluate(generator, samples, score, path, *args, **kw)
+
+        outcome.evaluate = evaluate
+    else:
+        raise ValueError(stop.where)
