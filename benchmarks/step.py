@@ -229,8 +229,6 @@ def measure(full: bool = False) -> list[dict[str, Any]]:
     Args:
         full: Larger clips too.
     """
-    import reproductions.shared.training  # noqa: F401  (makes torchvision importable)
-
     records = []
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = workload.prepare(Path(folder))

@@ -84,8 +84,8 @@ def flops(model: Any, way: str, prompt: int, answer: int, group: int, patches: i
     return float(language + head + vision_once * (group if way == "naive" else 1))
 
 
-def _update(model: Any, way: str, prompt: Any, answer: int, group: int) -> tuple[float, float]:
-    """One forward and backward; returns CPU seconds and MiB of memory beyond the model."""
+def _forward(model: Any, way: str, prompt: Any, answer: int, group: int) -> Any:
+    """Log-probabilities of `group` answers of `answer` tokens, float [G, R]."""
     import torch
 
     from reproductions.shared.training.forward import Part, score_packed, score_rows
@@ -96,11 +96,15 @@ def _update(model: Any, way: str, prompt: Any, answer: int, group: int) -> tuple
     parts = [Part(prompt, 0, group)]
     if way == "naive":
         parts = [Part(prompt, i, i + 1) for i in range(group)]
+    score = score_packed if way == "packed" else score_rows
+    return score(model, parts, ids, mask)[0]
+
+
+def _update(model: Any, way: str, prompt: Any, answer: int, group: int) -> tuple[float, float]:
+    """One forward and backward; returns CPU seconds and MiB of memory beyond the model."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     begin = time.process_time()
-    score = score_packed if way == "packed" else score_rows
-    logps, _ = score(model, parts, ids, mask)
-    logps.mean().backward()
+    _forward(model, way, prompt, answer, group).mean().backward()
     seconds = time.process_time() - begin
     kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     return seconds, kib / 2 ** (20 if sys.platform == "darwin" else 10)
@@ -119,15 +123,15 @@ def measure(full: bool = False) -> list[dict[str, Any]]:
     Args:
         full: All 27 sizes instead of four; most of an hour.
     """
-    import reproductions.shared.training  # noqa: F401  (before trl: makes torchvision importable)
-    from trl.trainer.utils import add_fused_lm_head
+    import torch
 
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = workload.prepare(Path(folder))
-        model = workload.load(checkpoint)
+        model = workload.load(checkpoint, fused=True)
         encode = workload.encoder(checkpoint, model)
-    add_fused_lm_head(model, outputs=("log_probs", "entropy"))
     _shared["model"] = model
+    with torch.no_grad():  # load what is loaded lazily; a backward here would not survive the fork
+        _forward(model, "packed", encode(workload.question(CLIPS[512])), 8, 2)
     fork = multiprocessing.get_context("fork")
     records = []
     for video_tokens, answer, group in FULL if full else SUBSET:

@@ -39,22 +39,28 @@ TEXTS = ["system\nYou are a helpful assistant.", f"user\n{INSTRUCTION}", "assist
 
 def prepare(folder: Path) -> Path:
     """Write the model and its processor into `folder`, once; returns the checkpoint."""
+    import transformers
+
+    transformers.utils.logging.disable_progress_bar()
+    transformers.logging.set_verbosity_error()
     return build(folder, MODEL, TEXTS)
 
 
-def load(checkpoint: Path) -> Any:
-    """The model in float32, ready to be trained."""
+def load(checkpoint: Path, fused: bool = False) -> Any:
+    """The model in float32, ready to be trained; `fused` adds the head that the trainer adds."""
     import torch
-    import transformers
 
     from reproductions.shared.models.load import load_model
     from vidpost.catalog.preset import ModelSettings
 
     torch.set_num_threads(1)
-    transformers.utils.logging.disable_progress_bar()
-    transformers.logging.set_verbosity_error()
     settings = ModelSettings(id="tiny", family=MODEL.family, dtype="float32")
-    return load_model(checkpoint, settings, train=True)
+    model = load_model(checkpoint, settings, train=True)
+    if fused:
+        from trl.trainer.utils import add_fused_lm_head
+
+        add_fused_lm_head(model, outputs=("log_probs", "entropy"))
+    return model
 
 
 def clip(frames: int, side: int) -> Clip:

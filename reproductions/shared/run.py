@@ -26,13 +26,15 @@ import yaml
 
 from reproductions.shared.method import Method, Sample, Stage
 from reproductions.shared.progress import bar, stderr
+from reproductions.shared.video.decode import Clip, VideoError, read_frames
+from reproductions.shared.video.image import is_image, read_image
+from reproductions.shared.video.quarantine import Quarantine, Quarantined
 from reproductions.shared.video.spec import FrameSpec
 from vidpost.catalog.loader import CatalogError
 from vidpost.catalog.preset import Frames, Preset, Synthetic, load_preset, merge
 
 if TYPE_CHECKING:
     from reproductions.shared.synthetic.world import Knobs
-    from reproductions.shared.video.quarantine import Quarantine
 
 ROOT = Path(__file__).resolve().parents[2]
 NOT_WIRED = ("frames", "decode")
@@ -230,8 +232,6 @@ def _synthetic_data(preset: Preset) -> Data:
 
 def _own_data(preset: Preset, options: Options, folder: Path) -> Data:
     """The user's records; every video is decoded once, and what cannot be is left out and said."""
-    from reproductions.shared.video.quarantine import Quarantine
-
     assert options.data is not None
     samples, held_out = _records(options)
     folder.mkdir(parents=True, exist_ok=True)
@@ -267,7 +267,7 @@ def _records(options: Options) -> tuple[list[Sample], list[Sample] | None]:
     from reproductions.datasets.video_r1_260k import RecordError, load
 
     def read(path: Path) -> list[Sample]:
-        return load(path, options.video_root or path.parent, images="skip")
+        return load(path, options.video_root or path.parent, images="keep")
 
     assert options.data is not None
     try:
@@ -277,18 +277,21 @@ def _records(options: Options) -> tuple[list[Sample], list[Sample] | None]:
 
 
 def _decodable(samples: Sequence[Sample], preset: Preset, bad: Quarantine) -> list[Sample]:
-    """The samples whose video decodes; the other videos are noted in `bad`."""
-    from reproductions.shared.video.quarantine import Quarantined
-
-    read = frame_reader(frame_spec(preset))
-    videos = sorted({s.video for s in samples if s.video is not None})
-    with bar("checking videos", len(videos)) as shown:
-        for video in videos:
-            clip = read(video)
+    """The samples whose video or image decodes; the other files are noted in `bad`."""
+    read = guarded_reader(frame_spec(preset))
+    files = sorted({f for s in samples if (f := _file(s)) is not None})
+    with bar("checking videos", len(files)) as shown:
+        for file in files:
+            clip = read(file)
             if isinstance(clip, Quarantined):
                 bad.add(clip)
             shown.add(1)
-    return [s for s in samples if s.video is None or s.video not in bad]
+    return [s for s in samples if (f := _file(s)) is None or f not in bad]
+
+
+def _file(sample: Sample) -> str | None:
+    """What a sample shows: its video or its image."""
+    return sample.video or sample.meta.get("image")
 
 
 def _share(name: str) -> float:
@@ -297,24 +300,30 @@ def _share(name: str) -> float:
     return int.from_bytes(digest, "big") / 2**64
 
 
-def frame_reader(spec: FrameSpec) -> Callable[[str], Any]:
-    """A reader that decodes in a killable worker and keeps decoded clips on disk."""
+def guarded_reader(spec: FrameSpec) -> Callable[[str], Clip | Quarantined]:
+    """Reads anybody's files: decodes in a killable worker and keeps decoded clips on disk."""
     from reproductions.shared.video.cache import FrameCache
 
     cache = FrameCache(cache_folder() / "frames", max_bytes=20 * 2**30)
-    return lambda path: cache.read(path, spec)
+
+    def read(path: str) -> Clip | Quarantined:
+        if not is_image(path):
+            return cache.read(path, spec)
+        try:
+            return read_image(path, spec)
+        except VideoError as error:
+            return Quarantined(path, error.kind, str(error))
+
+    return read
 
 
-def clip_reader(spec: FrameSpec, own: bool) -> Callable[[str], Any]:
+def clip_reader(spec: FrameSpec, own: bool) -> Callable[[str], Clip]:
     """How a run reads videos: our own clips directly, anybody's files guarded."""
-    from reproductions.shared.video.decode import read_frames
-    from reproductions.shared.video.quarantine import Quarantined
-
     if own:
         return lambda path: read_frames(path, spec)
-    guarded = frame_reader(spec)
+    guarded = guarded_reader(spec)
 
-    def read(path: str) -> Any:
+    def read(path: str) -> Clip:
         clip = guarded(path)
         if isinstance(clip, Quarantined):
             raise RunError(f"{path}: {clip.reason}. Remove the record, or mend the file.")
@@ -619,9 +628,7 @@ def evaluate_run(
     found = open_run(folder)
     name = checkpoint or list(found.checkpoints)[-1]
     if name not in found.checkpoints:
-        raise RunError(
-            f"{folder}: no checkpoint '{name}'. It has: {', '.join(found.checkpoints)}."
-        )
+        raise RunError(f"{folder}: no checkpoint '{name}'. It has: {', '.join(found.checkpoints)}.")
     preset = found.preset if seed is None else found.preset.model_copy(update={"seed": seed})
     where = folder / "evaluations" / (data.stem if data else f"seed-{preset.seed}")
     if data is not None:

@@ -72,12 +72,22 @@ def _main(arguments: list[str], output: str, stop: Stop | None, environ: dict[st
     os.dup2(file, 1)
     os.dup2(file, 2)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    _enliven()
     if stop is not None:
         _arm(stop)
     from vidpost.cli.main import main
 
     sys.argv = ["vidpost", *arguments]
     main()
+
+
+def _enliven() -> None:
+    """Let the small, untrained model earn rewards, so that reinforcement learning moves weights."""
+    from engine_fixtures import lively
+
+    from reproductions.baselines.grpo import method
+
+    method.METHOD = lively(method.METHOD)
 
 
 def _arm(stop: Stop) -> None:

@@ -5,7 +5,7 @@
   const setUp = (root) => {
     const form = root.querySelector("form"), table = root.querySelector("table");
     const body = table.tBodies[0], all = [...body.rows], heads = [...table.tHead.rows[0].cells];
-    const found = root.querySelector(".found"), text = form.elements.q;
+    const found = root.querySelector(".found"), text = form.elements.text;
     const selects = [...form.querySelectorAll("select")];
     const haystack = new Map(all.map((row) =>
       [row, (row.textContent + " " + (row.dataset.q || "")).toLowerCase()]));

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from reproductions.shared.inference.engine import Completion, Request, Sampling
-from reproductions.shared.models.encode import Encoder, Prompt, shared_vision, videos_of
+from reproductions.shared.models.encode import Encoder, Prompt, images_of, shared_vision, videos_of
 
 if TYPE_CHECKING:
     import torch
@@ -113,7 +113,8 @@ class HFGenerator:
         # One vision pass a distinct video; the rows then pick their features.
         unique = {id(p.video): p for p in prompts if p.video}
         index = {key: i for i, key in enumerate(unique)}
-        with shared_vision(self.model, [index[id(p.video)] for p in prompts if p.video]):
+        rows = [index[id(p.video)] for p in prompts if p.video]
+        with shared_vision(self.model, rows, images_of(list(unique.values()))):
             out = self.model(
                 input_ids=ids.to(device),
                 attention_mask=mask,

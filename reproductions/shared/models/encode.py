@@ -15,7 +15,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from reproductions.shared.method import Sample
 from reproductions.shared.video.decode import video_metadata
@@ -37,7 +37,7 @@ class Prompt:
         positions: M-RoPE positions (time, height, width), int64 [3, P].
         next_position: Position of the first answer token, in all three axes.
         video: `pixel_values_videos` float [patches, patch size] and `video_grid_thw` int64 [1, 3];
-            empty for a text-only prompt.
+            for an image `pixel_values` and `image_grid_thw`; empty for a text-only prompt.
         times: Times of the frames in seconds from the start of the file.
     """
 
@@ -90,6 +90,8 @@ class Encoder:
         content: list[dict[str, str]] = [{"type": "text", "text": self.prompt(sample)}]
         if sample.video is not None:
             content.insert(0, {"type": "video"})
+        elif "image" in sample.meta:
+            content.insert(0, {"type": "image"})
         message = [{"role": "user", "content": content}]
         return str(
             self.processor.apply_chat_template(message, tokenize=False, add_generation_prompt=True)
@@ -106,7 +108,8 @@ class Encoder:
         Raises:
             ValueError: The model would not see the video (no video token, or no pixels).
         """
-        key = (self.prompt(sample), sample.video, tuple(order or ()))
+        seen = sample.video or sample.meta.get("image")
+        key = (self.prompt(sample), seen, tuple(order or ()))
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
@@ -124,6 +127,8 @@ class Encoder:
         import torch
 
         text = self.text(sample)
+        if "image" in sample.meta and sample.video is None:
+            return self._encode_image(sample, text)
         if sample.video is None:
             ids = self.tokenizer(text, add_special_tokens=False, return_tensors="pt")["input_ids"]
             length = ids.shape[1]
@@ -143,25 +148,38 @@ class Encoder:
             do_resize=False,  # the decoder has resized; a second budget would change the pixels
             return_tensors="pt",
         )
-        tokens = inputs["input_ids"] == self.processor.video_token_id
-        if "pixel_values_videos" not in inputs or not tokens.any():
+        times = tuple(float(t) for t in clip.times)
+        return self._prompt(sample, text, inputs, "pixel_values_videos", "video", times)
+
+    def _encode_image(self, sample: Sample, text: str) -> Prompt:
+        image = self.read(str(sample.meta["image"])).frames[0]
+        inputs = self.processor(text=[text], images=[image], do_resize=False, return_tensors="pt")
+        return self._prompt(sample, text, inputs, "pixel_values", "image", ())
+
+    def _prompt(
+        self,
+        sample: Sample,
+        text: str,
+        inputs: Any,
+        pixels: str,
+        kind: Literal["image", "video"],
+        times: tuple[float, ...],
+    ) -> Prompt:
+        """Positions of a processor's output, after a check that the model will see it."""
+        tokens = inputs["input_ids"] == getattr(self.processor, f"{kind}_token_id")
+        if pixels not in inputs or not tokens.any():
             raise ValueError(
-                f"{sample.id}: the processor made no video tensors or no video tokens, and the "
-                "model would answer from the text alone. Check the chat template's video token."
+                f"{sample.id}: the processor made no {kind} tensors or no {kind} tokens, and the "
+                f"model would answer from the text alone. Check the chat template's {kind} token."
             )
-        extra = {k: inputs[k] for k in ("video_grid_thw", "second_per_grid_ts") if k in inputs}
+        grid = f"{kind}_grid_thw"
+        extra = {k: inputs[k] for k in (grid, "second_per_grid_ts") if k in inputs}
         positions, delta = self._rope(
             inputs["input_ids"], mm_token_type_ids=inputs["mm_token_type_ids"], **extra
         )
         ids = inputs["input_ids"][0]
-        return Prompt(
-            text,
-            ids,
-            positions[:, 0],
-            ids.shape[0] + int(delta.item()),
-            {k: inputs[k] for k in ("pixel_values_videos", "video_grid_thw")},
-            tuple(float(t) for t in clip.times),
-        )
+        visual = {k: inputs[k] for k in (pixels, grid)}
+        return Prompt(text, ids, positions[:, 0], ids.shape[0] + int(delta.item()), visual, times)
 
     def forbidden_ids(self) -> list[int]:
         """Ids of the vision tokens, which no answer may contain."""
@@ -174,40 +192,70 @@ def _bytes(prompt: Prompt) -> int:
 
 
 def videos_of(prompts: Sequence[Prompt], device: Any) -> dict[str, torch.Tensor]:
-    """The video tensors of prompts, one after the other; {} if none has a video."""
+    """The visual tensors of prompts, one after the other; {} if none has a video or an image."""
     import torch
 
-    with_video = [p.video for p in prompts if p.video]
-    if not with_video:
-        return {}
-    return {k: torch.cat([v[k] for v in with_video]).to(device) for k in with_video[0]}
+    parts: dict[str, list[torch.Tensor]] = {}
+    for prompt in prompts:
+        for name, tensor in prompt.video.items():
+            parts.setdefault(name, []).append(tensor)
+    return {name: torch.cat(tensors).to(device) for name, tensors in parts.items()}
+
+
+def images_of(prompts: Sequence[Prompt]) -> list[bool]:
+    """For each prompt that has something to see, whether it is an image."""
+    return ["pixel_values" in p.video for p in prompts if p.video]
 
 
 @contextmanager
-def shared_vision(model: Any, rows: Sequence[int]) -> Iterator[None]:
+def shared_vision(model: Any, rows: Sequence[int], images: Sequence[bool] = ()) -> Iterator[None]:
     """Let one vision-tower pass serve several rows.
 
     Inside the block the model is called with the tensors of the distinct videos only; row r of the
     batch gets the features of video `rows[r]` (rows without a video are left out of `rows`).
     Features are repeated after the tower, so their gradient is summed over rows by autograd.
+
+    Args:
+        model: The model, wrapped or not.
+        rows: For each row with something to see, the number of what it sees.
+        images: For each distinct thing whether it is an image (`images_of`); (): all are videos.
     """
     base = base_of(model)
-    original = base.get_video_features
+    kinds = list(images) or [False] * (max(rows, default=-1) + 1)
+    rank = [sum(k == kind for k in kinds[:i]) for i, kind in enumerate(kinds)]
+    busy = False  # Qwen3-VL encodes videos with the image method
 
-    def repeated(pixel_values_videos: Any, video_grid_thw: Any = None, **kwargs: Any) -> Any:
-        import torch
+    def repeating(original: Callable[..., Any], wanted: list[int]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            nonlocal busy
+            if busy:
+                return original(*args, **kwargs)
+            busy = True
+            try:
+                return _repeated(original(*args, **kwargs), wanted)
+            finally:
+                busy = False
 
-        out = original(pixel_values_videos, video_grid_thw, **kwargs)
-        sizes = [len(e) for e in out.pooler_output]
-        out.pooler_output = tuple(out.pooler_output[i] for i in rows)
-        deep = getattr(out, "deepstack_features", None)
-        if deep is not None:  # Qwen3-VL adds features of inner layers to the first text layers
-            parts = [torch.split(layer, sizes) for layer in deep]
-            out.deepstack_features = [torch.cat([p[i] for i in rows]) for p in parts]
-        return out
+        return call
 
-    base.get_video_features = repeated
+    originals = {False: base.get_video_features, True: base.get_image_features}
+    for kind, name in ((False, "get_video_features"), (True, "get_image_features")):
+        wanted = [rank[r] for r in rows if kinds[r] == kind]
+        setattr(base, name, repeating(originals[kind], wanted))
     try:
         yield
     finally:
-        del base.get_video_features
+        del base.get_video_features, base.get_image_features
+
+
+def _repeated(out: Any, wanted: Sequence[int]) -> Any:
+    """A vision tower's output with the features of each wanted video, in that order."""
+    import torch
+
+    sizes = [len(e) for e in out.pooler_output]
+    out.pooler_output = tuple(out.pooler_output[i] for i in wanted)
+    deep = getattr(out, "deepstack_features", None)
+    if deep is not None:  # Qwen3-VL adds features of inner layers to the first text layers
+        parts = [torch.split(layer, sizes) for layer in deep]
+        out.deepstack_features = [torch.cat([p[i] for i in wanted]) for p in parts]
+    return out

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reproductions.shared.models.encode import Prompt, shared_vision, videos_of
+from reproductions.shared.models.encode import Prompt, images_of, shared_vision, videos_of
 
 if TYPE_CHECKING:
     import torch
@@ -69,7 +69,7 @@ def score_rows(
             videos += 1
     attention = torch.cat([prompt_mask, mask], dim=1)
     labels = torch.cat([torch.full_like(prompt_ids, -100), ids.masked_fill(mask == 0, -100)], dim=1)
-    with shared_vision(model, rows):
+    with shared_vision(model, rows, images_of([p.prompt for p in parts])):
         out = model(
             input_ids=torch.cat([prompt_ids, ids], dim=1),
             attention_mask=attention,
@@ -120,7 +120,8 @@ def score_packed(
             gather_row[row, :n] = b
             gather_column[row, :n] = torch.arange(at, at + n, device=device)
             at += 1 + n
-    with shared_vision(model, [i for i in range(sum(bool(p.prompt.video) for p in parts))]):
+    images = images_of([p.prompt for p in parts])
+    with shared_vision(model, range(len(images)), images):
         out = model(
             input_ids=packed,
             attention_mask=_block_mask(segment, _dtype(model)),

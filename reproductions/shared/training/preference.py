@@ -20,7 +20,7 @@ from trl.trainer.utils import use_adapter
 
 from reproductions.shared.inference.engine import Generator, Request, Sampling
 from reproductions.shared.method import Method, Sample
-from reproductions.shared.models.encode import Encoder, Prompt, shared_vision, videos_of
+from reproductions.shared.models.encode import Encoder, Prompt, images_of, shared_vision, videos_of
 from reproductions.shared.training.grpo import reward_columns
 
 OVERRIDES = ("_compute_loss",)
@@ -192,6 +192,7 @@ class PairCollator:
             **videos_of(list(unique.values()), "cpu"),
             "pairs": pairs,
             "video_of_row": [index[id(p.video)] for p in prompts if p.video],
+            "is_image": images_of(list(unique.values())),
         }
 
 
@@ -263,10 +264,11 @@ class VideoDPOTrainer(DPOTrainer):  # type: ignore[misc]
         """TRL's loss on this batch, or the method's own; one vision pass a distinct video."""
         batch = dict(inputs)
         pairs, rows = batch.pop("pairs"), batch.pop("video_of_row")
+        images = batch.pop("is_image")
         with ExitStack() as stack:
-            stack.enter_context(shared_vision(model, rows))
+            stack.enter_context(shared_vision(model, rows, images))
             if self.ref_model is not None:
-                stack.enter_context(shared_vision(self.ref_model, rows))
+                stack.enter_context(shared_vision(self.ref_model, rows, images))
             if self.method.loss is None:
                 return super()._compute_loss(model, batch, return_outputs)
             loss = self.method.loss(self._tokens(model, batch, pairs))

@@ -187,6 +187,11 @@ def train(
                 callbacks=callbacks,
             )
         trainer.remove_callback(PrinterCallback)
+        if checkpoint is not None and master and preset.model.lora is None:
+            # transformers' trainer looks for other names than `save_pretrained` writes, finds
+            # none of them and goes on with the first weights, without a word.
+            saved = load_model(checkpoint, preset.model, float32=master)
+            model.load_state_dict(saved.state_dict())
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if trainer.is_world_process_zero():
         _save_final(trainer, processor, final)

@@ -8,9 +8,12 @@ import shutil
 import signal
 
 import pytest
+import yaml
 from run_process import Stop, vidpost
 
-pytest.importorskip("torch")
+torch = pytest.importorskip("torch")
+
+from safetensors.torch import load_file  # noqa: E402
 
 pytestmark = [pytest.mark.train, pytest.mark.slow]
 
@@ -124,6 +127,11 @@ def test_the_uninterrupted_run_left_what_it_should(whole):
     rollouts = records(whole / "rollouts.jsonl")
     assert [r["step"] for r in rollouts] == [i for i in range(1, 8) for _ in range(2 * 6)]
     assert len(records(whole / "predictions" / "rl.jsonl")) == 1 + 6
+    # Both stages have moved every weight, so that equal weights mean something.
+    config = yaml.safe_load((whole / "config.yaml").read_text())
+    stages = [load_file(whole / "stages" / s / "final" / "model.safetensors") for s in ("sft", "rl")]
+    assert all(not torch.equal(stages[0][k], stages[1][k]) for k in stages[0])
+    assert config["settings"]["stages"]["rl"]["max_steps"] == 7
 
 
 def test_resuming_a_finished_run_changes_nothing(whole, tmp_path):

@@ -35,7 +35,7 @@ HOSTILE = {
     "</iframe>\n\n[^1]: note\n\n    code\n\n```html\n<script>window.pwned='fence'</script>\n```",
     "algorithm": "{: .x onmouseover=window.pwned='attr' } <svg onload=\"window.pwned='svg'\">",
     "base_models": ["a | b", "--- ", "+ plus", "=== "],
-    "code": {"url": "https://example.org/a')%22onclick=%22window.pwned='url'", "commit": "abcdef0"},
+    "code": {"url": "https://example.org/a)%22onclick=%22window.pwned=1", "commit": "abcdef0"},
     "reported": [
         {
             "benchmark": "video_mme",

@@ -104,8 +104,8 @@ def test_the_table_filters_sorts_and_keeps_its_state_in_the_address(page: Any, s
     rows = page.locator("table.wide tbody tr:visible")
     total = rows.count()
     assert page.locator("[role=status]").inner_text() == ""
-    page.fill("input[name=q]", "feng video-r1")
-    assert rows.count() == 1 and "q=feng" in page.url
+    page.fill("input[name=text]", "feng video-r1")
+    assert rows.count() == 1 and "text=feng" in page.url
     assert page.locator("[role=status]").inner_text() == f"1 of {total} methods"
     page.keyboard.press("Escape")
     assert rows.count() == total
@@ -129,7 +129,7 @@ def test_rows_are_copied_as_markdown_csv_and_bibtex(page: Any, served: str) -> N
     page.add_init_script(
         "navigator.clipboard.writeText = text => { window.copied = text; return Promise.resolve(); }"
     )
-    page.goto(served + "methods/?q=2503.21776", wait_until="networkidle")
+    page.goto(served + "methods/?text=2503.21776", wait_until="networkidle")
     for button, wanted in (
         ("Markdown", "catalog/methods/video_r1/) |"),
         ("CSV", '"video_r1","Video-R1"'),
@@ -149,7 +149,7 @@ def test_methods_stand_side_by_side(page: Any, served: str) -> None:
     text = table.inner_text()
     assert "build_group" in text and "64.2 %" in text and "without subtitles" in text
     page.select_option("select[name=m1]", "sparse")
-    page.wait_for_function("document.querySelector('.compare thead').textContent.includes('Sparse')")
+    page.wait_for_function("document.querySelector('.compare thead')?.textContent.includes('Sparse')")
     assert page.url.endswith("?m=video_r1,sparse")
 
 

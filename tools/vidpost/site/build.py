@@ -187,6 +187,18 @@ def write(docs: Path, made: Mapping[str, str]) -> tuple[int, int]:
     return written, removed
 
 
+class _Said(logging.Handler):
+    """Keeps what mkdocs warns about, so that the message of a failed build can repeat it."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keeps one line."""
+        self.lines.append(record.getMessage())
+
+
 def build(root: Path, *, draft: bool = False, out: Path | None = None) -> Report:
     """Generates and runs mkdocs in strict mode.
 
@@ -208,7 +220,10 @@ def build(root: Path, *, draft: bool = False, out: Path | None = None) -> Report
     except ImportError:
         raise CatalogError("mkdocs is missing. Install it: pip install -e '.[docs]'.") from None
     place = out or root / "site"
-    logging.getLogger("mkdocs").setLevel(logging.WARNING)
+    said = _Said()
+    log = logging.getLogger("mkdocs")
+    log.setLevel(logging.WARNING)
+    log.addHandler(said)
     with contextlib.chdir(root):
         try:
             config = load_config(
@@ -217,7 +232,9 @@ def build(root: Path, *, draft: bool = False, out: Path | None = None) -> Report
             )  # fmt: skip
             run(config)
         except (Abort, MkDocsException) as error:
-            raise CatalogError(f"mkdocs: {error}") from None
+            raise CatalogError("\n".join([f"mkdocs: {error}", *said.lines])) from None
+        finally:
+            log.removeHandler(said)
     count = squeeze(place)
     spent = time.perf_counter() - start
     return Report(

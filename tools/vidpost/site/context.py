@@ -13,6 +13,7 @@ from typing import Any
 from vidpost.catalog import graph
 from vidpost.catalog.loader import Catalog, normalise
 from vidpost.catalog.models import (
+    RUNGS,
     BenchmarkEntry,
     Claim,
     DatasetEntry,
@@ -22,6 +23,8 @@ from vidpost.catalog.models import (
     ReportedNumber,
     ResultCard,
     Setting,
+    TaxonomyWord,
+    Work,
 )
 from vidpost.catalog.preset import leaves, read_mapping
 from vidpost.site.delta import BASELINE_DOES, Hook, Module, read_module
@@ -348,3 +351,21 @@ def pillars(entry: Entry) -> tuple[str, ...]:
     if isinstance(entry, MethodEntry | BenchmarkEntry | DatasetEntry):
         return entry.pillars
     return ()
+
+
+def search_words(item: Entry | TaxonomyWord) -> list[str]:
+    """What people type and the page's text does not hold: names in one word, the arXiv id."""
+    paper: Paper | None = getattr(item, "paper", None)
+    words = ["".join(filter(str.isalnum, name)).lower() for name in (item.name, *item.aliases)]
+    if paper and paper.arxiv_id:
+        words.append(paper.arxiv_id)
+    return [word for word in dict.fromkeys(words) if 0 < len(word) <= 40]
+
+
+def weight(site: Site, entry: Entry) -> float:
+    """How far up a page stands in search results: 1 for most, more for works much referred to."""
+    links = sum(map(len, site.backlinks.get(entry.id, {}).values()))
+    if isinstance(entry, Work):
+        rung = RUNGS.index(entry.status)
+        return round(1 + 0.15 * rung + 0.1 * min(links, 10), 2)
+    return 0.5

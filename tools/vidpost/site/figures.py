@@ -20,8 +20,8 @@ def _svg(
     title: str, desc: str, width: float, height: float, body: Sequence[str], role: str = "img"
 ) -> str:
     return (
-        f'<svg class="figure" role="{role}" aria-label="{escape(title)}" viewBox="0 0 {width:g} {height:g}" '
-        f'width="{width:g}" height="{height:g}">'
+        f'<svg class="figure" role="{role}" aria-label="{escape(title)}" '
+        f'viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}">'
         f"<title>{escape(title)}</title><desc>{escape(desc)}</desc>{''.join(body)}</svg>"
     )
 
@@ -118,7 +118,9 @@ def pipeline(base: str, known: frozenset[str]) -> Markup:
         body.append(f'<a href="{base}{target}">{box}</a>' if target in known else box)
     key = "round: a step · square: a model · filled: the survey's focus · dashed: also done"
     body.append(_text(10, 20, key, "axis"))
-    svg = _svg("From pretrained parts to a reasoning Video-LMM", PIPELINE_TEXT, 720, 430, body, "group")
+    svg = _svg(
+        "From pretrained parts to a reasoning Video-LMM", PIPELINE_TEXT, 720, 430, body, "group"
+    )
     return Markup(
         '<figure class="plot"><div class="scroll" role="region" tabindex="0" '
         f'aria-label="Pipeline">{svg}</div>'

@@ -109,7 +109,7 @@ def entry_page(site: Site, renderer: Renderer, kind: str, entry: Entry) -> tuple
         }
     page = renderer.page(
         path, TEMPLATES[kind], entry=entry, file=file, source=renderer.edit_url(file),
-        back=back, trail=trail, changed=site.changed.get(file),
+        back=back, trail=trail, weight=ctx.weight(site, entry), changed=site.changed.get(file),
         json_path=f"api/v1/{PLURAL[kind]}/{entry.id}.json", **values,
     )  # fmt: skip
     return path, page

@@ -71,6 +71,7 @@ class Renderer:
             absent=text.escape(None), absent_text=text.ABSENT, dash=DASH,
             number=text.number, formula=latex.formula,
             authors=ctx.authors, month=ctx.month, setting=ctx.setting, paper_label=paper_label,
+            search_words=ctx.search_words,
             go=self._go, link=self._link, word=self._word, outside=self._outside, sizes=_sizes,
             card_table=self._card_table, blob=site.blob, edit_url=self.edit_url,
             issue_url=self.issue_url, issues=f"{site.repo}/issues/new?template=reproduction.yml",

@@ -113,8 +113,10 @@ def test_a_subset_of_the_frames_keeps_their_times(engine, loaded):
 
 def test_equal_prompts_are_encoded_once_and_the_memory_is_bounded(engine, loaded):
     model, _ = loaded
-    encoder = engine.encoder(model, keep=2)
     a, b, c = engine.samples[:3]
+    prompt = loaded[1](a)
+    size = sum(t.nbytes for t in (prompt.ids, prompt.positions, *prompt.video.values()))
+    encoder = engine.encoder(model, keep_bytes=int(2.5 * size))
     engine.reads.clear()
     assert encoder(a) is encoder(a)
     assert encoder(a, (1, 0, 2, 3, 4, 5, 6, 7)) is not encoder(a)
