@@ -22,7 +22,10 @@ from reproductions.shared.evaluation.cards import (
     run_facts,
     write_card,
 )
-from reproductions.shared.evaluation.statistics import paired_seed_test
+from reproductions.shared.evaluation.statistics import (
+    mean_interval_over_seeds,
+    paired_seed_test,
+)
 from reproductions.shared.method import Method
 from reproductions.shared.run import Options, RunError, complete, find_method, run, settings_of
 from vidpost.catalog.models import Claim
@@ -193,14 +196,16 @@ def _write(verdict: Verdict, claim: Claim, folder: Path, options: Options, began
     (folder / "claim.json").write_text(text, encoding="utf-8")
     a, b = claim.compare
     one = read_card(folder / f"seed-{verdict.seeds[0]}" / a / "card.yaml")
+    last = one.checkpoint.stage
+    asked = sum(s.n for s in one.scores if s.name == last and s.task in claim.tasks) or one.n
+    task = ", ".join(claim.tasks) or "all"
     rows = [
-        {"name": f"{method}, seed {seed}", "task": "all", "n": one.n, "score": score}
+        {"name": f"{method}, seed {seed}", "task": task, "n": asked, "score": score}
         for method in (a, b)
         for seed, score in zip(verdict.seeds, verdict.scores[method], strict=True)
     ]
-    n = sum(s.n for s in one.scores if s.name == one.checkpoint.stage and s.task in claim.tasks)
-    mean = fmean(verdict.scores[a])
-    spread = (min(verdict.scores[a]), max(verdict.scores[a]))
+    mean = mean_interval_over_seeds(verdict.scores[a], LEVEL)
+    ends = finite_interval(mean.low, mean.high) or (mean.estimate, mean.estimate)
     write_card(
         folder / "card.yaml",
         one.model_dump(exclude={"fingerprint"})
@@ -209,12 +214,12 @@ def _write(verdict: Verdict, claim: Claim, folder: Path, options: Options, began
             "overrides": dict(options.overrides),
             **run_facts(hours=round((time.time() - began) / 3600, 3)),
             "seeds": list(verdict.seeds),
-            "checkpoint": {"stage": one.checkpoint.stage, "sha256": None},
-            "task": ", ".join(claim.tasks) or "all",
-            "n": n or one.n,
-            "score": mean,
-            "interval": spread,
-            "interval_method": "range over seeds",
+            "checkpoint": {"stage": last, "sha256": None},
+            "task": task,
+            "n": asked * len(verdict.seeds),
+            "score": mean.estimate,
+            "interval": ends,
+            "interval_method": f"{mean.method} ({len(verdict.seeds)} seeds)",
             "scores": rows,
             "comparisons": [
                 {
@@ -225,6 +230,6 @@ def _write(verdict: Verdict, claim: Claim, folder: Path, options: Options, began
                     "p_value": verdict.p_value,
                 }
             ],
-            "notes": [f"Claim {claim.id}: {verdict.verdict}. {claim.statement}"],
+            "notes": [f"Claim {claim.id}: {verdict.verdict}. {claim.statement}", *one.notes],
         },
     )

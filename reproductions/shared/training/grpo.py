@@ -446,6 +446,8 @@ class VideoGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         recurrent state) would silently train on something else.
         """
         self._checked = True
+        training = model.training
+        model.eval()  # dropout would differ between the two, and draw from the run's random stream
         try:
             with torch.no_grad(), disable_gradient_checkpointing(self.model, None):
                 difference = score_packed(model, *tensors)[0] - score_rows(model, *tensors)[0]
@@ -455,6 +457,8 @@ class VideoGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         else:
             limit = PACKED_TOLERANCE["low" if self.args.bf16 or self.args.fp16 else "float32"]
             self.packed, why = worst <= limit, f"log-probabilities differ by up to {worst:.1e}"
+        finally:
+            model.train(training)
         if not self.packed:
             logger.warning("The packed forward is switched off for this run: %s.", why)
 
