@@ -219,7 +219,7 @@ def _write(verdict: Verdict, claim: Claim, folder: Path, options: Options, began
             "n": asked * len(verdict.seeds),
             "score": mean.estimate,
             "interval": ends,
-            "interval_method": f"{mean.method} ({len(verdict.seeds)} seeds)",
+            "interval_method": mean.method,
             "scores": rows,
             "comparisons": [
                 {

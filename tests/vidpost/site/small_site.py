@@ -19,7 +19,7 @@ HOSTILE = {
         "# not a heading",
     ],
     "summary": "[click](javascript:window.pwned='summary') ![p](http://evil.invalid/p.png) "
-    "<!-- --> \u202egnp.exe\u202c --8<-- \"mkdocs.yml\" **bold** _em_ x|y|z",
+    '<!-- --> \u202egnp.exe\u202c --8<-- "mkdocs.yml" **bold** _em_ x|y|z',
     "added": "2026-11-22",
     "status": "listed",
     "paper": {
