@@ -151,9 +151,9 @@ class Context:
 class RewardFunction(Protocol):
     """TRL's reward signature: one float for each completion; columns arrive as lists."""
 
-    def __call__(
-        self, prompts: list[Any], completions: list[Any], **columns: Any
-    ) -> list[float]: ...
+    def __call__(self, prompts: list[Any], completions: list[Any], **columns: Any) -> list[float]:
+        """One reward a completion."""
+        ...
 
 
 @dataclass(frozen=True)

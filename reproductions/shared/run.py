@@ -258,7 +258,7 @@ def _own_data(preset: Preset, options: Options, folder: Path) -> Data:
             "the cold start learns an empty one for them."
         )
     revision = hashlib.sha256(options.data.read_bytes()).hexdigest()[:12]
-    train = {name: samples for name in preset.stages}
+    train = dict.fromkeys(preset.stages, samples)
     return Data(train, held_out, held_out, options.data.name, revision)
 
 

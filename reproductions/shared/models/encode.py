@@ -50,7 +50,7 @@ class Prompt:
 
 
 def base_of(model: Any) -> Any:
-    """The module that has `get_rope_index` and `get_video_features`, below PEFT and DDP wrappers."""
+    """The module that has `get_rope_index`, below the wrappers of PEFT and DDP."""
     while not hasattr(model, "get_rope_index"):
         if hasattr(model, "get_base_model"):
             model = model.get_base_model()

@@ -143,8 +143,10 @@ class VideoGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
             self.reward_weights = torch.tensor(method.reward_weights, dtype=torch.float32)
 
     def _get_train_sampler(self, dataset: Any = None) -> Any:
-        """TRL's order of prompts, but that of an epoch follows from its number: a run that is
-        resumed in a later epoch finds the same order."""
+        """TRL's order of prompts, but each epoch's order follows from its number.
+
+        A run that is resumed in a later epoch then finds the same order.
+        """
         sampler = super()._get_train_sampler(dataset)
         if self.shuffle_dataset:
             sampler.set_epoch = lambda epoch: sampler.generator.manual_seed(self.args.seed + epoch)
@@ -463,7 +465,7 @@ class VideoGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
             logger.warning("The packed forward is switched off for this run: %s.", why)
 
     def _get_per_token_logps_and_entropies(self, model: Any, *args: Any, **kwargs: Any) -> Any:
-        """Score the batch that `_compute_loss` holds; what TRL passes is the same, without video."""
+        """Score the batch that `_compute_loss` holds; TRL passes the same one without video."""
         batch = self._batch
         logps, entropies = self._logps(model, batch)
         if self.method.token_weights is not None:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from transformers import PrinterCallback, TrainerCallback
+from transformers import PrinterCallback, TrainerCallback, set_seed
 from trl import DPOConfig, GRPOConfig, SFTConfig
 
 from reproductions.shared.inference.engine import Request, Sampling
@@ -40,7 +40,7 @@ LOGGED = (
     *("loss", "learning_rate", "grad_norm", "reward", "kl", "entropy", "mean_token_accuracy"),
     *("frac_reward_zero_std", "step_time", "packed"),
 )
-"""Values of a trainer's log that are kept, beside everything under `rewards/` and `completions/`."""
+"""Values of a trainer's log that are kept, beside all under `rewards/` and `completions/`."""
 
 
 class StageError(Exception):
@@ -112,6 +112,7 @@ def train(
     context = Context(variant=preset.variant, seed=preset.seed, settings=settings.model_dump())
     if method.prepare_data is not None:
         samples = method.prepare_data(list(samples), context)
+    set_seed(preset.seed)  # new adapters draw their weights before the trainer sets a seed
     processor = load_processor(start, preset.model.revision if not Path(start).is_dir() else None)
     # AdamW on bfloat16 weights rounds small steps away; ZeRO and FSDP keep float32 copies.
     master = preset.hardware.distributed == "none"
@@ -235,7 +236,7 @@ def _arguments(
 
 
 def _scheduler(settings: StageSettings) -> str:
-    """transformers' "constant" ignores the warm-up."""
+    """Transformers' "constant" ignores the warm-up."""
     if settings.scheduler == "constant" and settings.warmup_ratio:
         return "constant_with_warmup"
     return settings.scheduler
@@ -340,11 +341,13 @@ class Recorder(TrainerCallback):  # type: ignore[misc]
 
 
 class MarkComplete(TrainerCallback):  # type: ignore[misc]
-    """Marks a checkpoint as complete once everything in it is written; the last of the callbacks."""
+    """Marks a checkpoint as complete once all of it is written; the last of the callbacks."""
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """No checkpoint after the last step: `final/` follows, and a trainer that is resumed from
-        its last step would do another one."""
+        """No checkpoint after the last step, because `final/` follows.
+
+        A trainer that is resumed from its last step would do another one.
+        """
         if control.should_training_stop:
             control.should_save = False
 

@@ -31,8 +31,8 @@ HOSTILE = {
     },
     "taxonomy": ["rl_policy_t_grpo"],
     "pillars": ["rl"],
-    "idea": "## Heading { onclick=\"window.pwned='idea'\" }\n\n- item\n\n<iframe src=//evil.invalid>"
-    "</iframe>\n\n[^1]: note\n\n    code\n\n```html\n<script>window.pwned='fence'</script>\n```",
+    "idea": "## Heading { onclick=\"window.pwned='idea'\" }\n\n- item\n\n"
+    "<iframe src=//evil.invalid></iframe>\n\n[^1]: note\n\n    code\n\n```html\n<script>window.pwned='fence'</script>\n```",
     "algorithm": "{: .x onmouseover=window.pwned='attr' } <svg onload=\"window.pwned='svg'\">",
     "base_models": ["a | b", "--- ", "+ plus", "=== "],
     "code": {"url": "https://example.org/a)%22onclick=%22window.pwned=1", "commit": "abcdef0"},

@@ -50,8 +50,8 @@ def page(browser: Any, served: str) -> Iterator[Any]:
 
 
 def test_a_hostile_entry_is_plain_text(page: Any, served: str) -> None:
-    for path in ("catalog/methods/hostile/", "methods/", "catalog/benchmarks/video_mme/",
-                 "taxonomy/rl_policy_t_grpo/", "whats-new/", "compare/?m=hostile,video_r1"):  # fmt: skip
+    paths = ["catalog/methods/hostile/", "methods/", "catalog/benchmarks/video_mme/", "whats-new/"]
+    for path in [*paths, "taxonomy/rl_policy_t_grpo/", "compare/?m=hostile,video_r1"]:
         page.goto(served + path, wait_until="networkidle")
         assert page.evaluate("window.pwned") is None, path
         found = page.evaluate(
@@ -79,6 +79,10 @@ def test_a_hostile_entry_is_plain_text(page: Any, served: str) -> None:
 
 def test_search_shows_hostile_text_as_text_and_finds_entries(page: Any, served: str) -> None:
     page.goto(served, wait_until="networkidle")
+    page.locator("input.md-search__input").click()
+    page.wait_for_function(
+        "document.querySelector('.md-search-result__meta').textContent.includes('Type')"
+    )
     for query, wanted in (
         ("onerror", "catalog/methods/hostile/"),
         ("T-GRPO", "catalog/methods/video_r1/"),
@@ -126,7 +130,7 @@ def test_the_table_filters_sorts_and_keeps_its_state_in_the_address(page: Any, s
 
 def test_rows_are_copied_as_markdown_csv_and_bibtex(page: Any, served: str) -> None:
     page.add_init_script(
-        "navigator.clipboard.writeText = text => { window.copied = text; return Promise.resolve(); }"
+        "navigator.clipboard.writeText = async (text) => { window.copied = text; }"
     )
     page.goto(served + "methods/?text=2503.21776", wait_until="networkidle")
     for button, wanted in (
@@ -185,8 +189,9 @@ CONTRAST = """() => {
   const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walk.nextNode()) {
     const node = walk.currentNode.parentElement;
-    if (!walk.currentNode.textContent.trim() || !node.checkVisibility({opacityProperty: true,
-        visibilityProperty: true}) || node.closest('svg, script, .md-search, .headerlink')) continue;
+    const visible = node.checkVisibility({opacityProperty: true, visibilityProperty: true});
+    if (!walk.currentNode.textContent.trim() || !visible) continue;
+    if (node.closest('svg, script, .md-search, .headerlink')) continue;
     const style = getComputedStyle(node);
     if (!/^rgb/.test(style.color)) continue;
     const under = back(node), text = over(rgb(style.color), under);

@@ -7,6 +7,7 @@ import platform
 import shutil
 import sys
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import NamedTuple
 
 
@@ -73,7 +74,7 @@ def findings() -> list[Finding]:
                 'pip install "trl>=1.16,<1.17": the trainer overrides private methods.',
             )
         )
-    free = shutil.disk_usage(os.getcwd()).free / 2**30
+    free = shutil.disk_usage(Path.cwd()).free / 2**30
     found.append(
         Finding("free disk", free > 2, f"{free:.0f} GiB", "A run needs about 1 GiB; free some.")
     )
@@ -82,5 +83,5 @@ def findings() -> list[Finding]:
     threads = os.environ.get("OMP_NUM_THREADS", "unset (vidpost uses 1)")
     found.append(Finding("OMP_NUM_THREADS", True, threads))
     gpu = shutil.which("nvidia-smi")
-    found.append(Finding("GPU", True, "nvidia-smi found" if gpu else "none; mini presets need none"))
+    found.append(Finding("GPU", True, "nvidia-smi found" if gpu else "none; mini needs none"))
     return found
