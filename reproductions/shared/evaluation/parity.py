@@ -57,8 +57,9 @@ class Parity:
     @property
     def passed(self) -> bool:
         """Whether all three agree and the video matters."""
-        worst = max(self.generator, self.rows, self.packed)
-        return self.ids_equal and worst <= self.tolerance and self.blind > 0
+        worst = (self.generator, self.rows, self.packed)
+        # One by one, for `max` may lose a NaN.
+        return self.ids_equal and all(x <= self.tolerance for x in worst) and self.blind > 0
 
     def to_dict(self) -> dict[str, Any]:
         """All values and the verdict."""

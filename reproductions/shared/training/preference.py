@@ -8,9 +8,10 @@ once: both answers, and all pairs on the same prompt, share one pass of the visi
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from random import Random
 from typing import Any
 
 import torch
@@ -19,7 +20,7 @@ from trl import DPOConfig, DPOTrainer
 from trl.trainer.utils import use_adapter
 
 from reproductions.shared.inference.engine import Generator, Request, Sampling
-from reproductions.shared.method import Method, Sample
+from reproductions.shared.method import Context, Group, Method, Rollouts, Sample
 from reproductions.shared.models.encode import Encoder, Prompt, images_of, shared_vision, videos_of
 from reproductions.shared.training.grpo import reward_columns
 
@@ -62,6 +63,9 @@ class PairTokens:
         ids: The tokens that the columns are about, int64 [2N, L-1].
         pairs: The N pairs.
         beta: The preset's `beta`.
+        ref_kl: Computes KL(reference || policy) over the whole vocabulary for the chosen rows, with
+            gradient, float [N, L-1] in nats, 0 where masked. It costs one more pass of both models,
+            so only the losses that call it pay.
     """
 
     logps: torch.Tensor
@@ -70,6 +74,7 @@ class PairTokens:
     ids: torch.Tensor
     pairs: list[Pair]
     beta: float
+    ref_kl: Callable[[], torch.Tensor]
 
 
 def pairs_of(samples: Sequence[Sample]) -> list[Pair]:
@@ -88,7 +93,10 @@ def pairs_of(samples: Sequence[Sample]) -> list[Pair]:
 
 
 def best_and_worst(
-    samples: Sequence[Sample], answers: Sequence[Sequence[str]], scores: Sequence[Sequence[float]]
+    samples: Sequence[Sample],
+    answers: Sequence[Sequence[str]],
+    scores: Sequence[Sequence[float]],
+    trained: Sequence[Sequence[bool]] | None = None,
 ) -> list[Pair]:
     """Pairs from sampled answers: the first best one against the first worst one.
 
@@ -96,16 +104,24 @@ def best_and_worst(
         samples: N questions.
         answers: For each, the sampled answers.
         scores: For each answer, its reward.
+        trained: For each answer, whether it may be chosen. Where some may not, the worse answer is
+            one of those; None: any answer may be either.
 
     Returns:
-        At most N pairs; questions whose answers all score the same give none.
+        At most N pairs; questions whose better answer scores no higher give none.
     """
     pairs = []
-    for sample, texts, values in zip(samples, answers, scores, strict=True):
-        if len(texts) != len(values):
+    marks = trained if trained is not None else [[True] * len(texts) for texts in answers]
+    for sample, texts, values, mark in zip(samples, answers, scores, marks, strict=True):
+        if not len(texts) == len(values) == len(mark):
             raise ValueError(f"{sample.id}: {len(texts)} answers but {len(values)} scores.")
-        if values and max(values) > min(values):
-            chosen, rejected = values.index(max(values)), values.index(min(values))
+        better = [i for i, m in enumerate(mark) if m]
+        worse = [i for i, m in enumerate(mark) if not m] or better
+        if not better:
+            continue
+        chosen = max(better, key=lambda i: values[i])
+        rejected = min(worse, key=lambda i: values[i])
+        if values[chosen] > values[rejected]:
             pairs.append(Pair(sample, texts[chosen], texts[rejected]))
     return pairs
 
@@ -116,33 +132,89 @@ def sample_pairs(
     method: Method,
     sampling: Sampling,
     n: int = 8,
+    context: Context | None = None,
 ) -> list[Pair]:
     """Pairs that the model makes itself: n answers a question, the best against the worst.
+
+    The method's hooks act as in GRPO: `build_group` may ask for answers on other views of the
+    video, or give answers (those of untrained parts can only be rejected); `shape_rewards` totals
+    the scores, here of all answers.
 
     Args:
         samples: Questions with gold answers.
         generator: Writes the answers.
         method: The method over its baseline; its `rewards` and `reward_weights` judge the answers.
         sampling: How answers are sampled; the temperature must be above 0.
-        n: Answers a question.
+        n: Answers a question, if `build_group` does not say otherwise.
+        context: What hooks may know; `rng` is set for each question.
 
     Returns:
         At most one pair a question (see `best_and_worst`).
     """
     if sampling.temperature <= 0:
         raise ValueError("sample_pairs: temperature 0 gives n equal answers. Set it above 0.")
-    groups = generator.generate([Request(s, n) for s in samples], sampling)
-    answers = [[c.text for c in group] for group in groups]
-    flat = [text for texts in answers for text in texts]
-    columns = reward_columns([s for s, texts in zip(samples, answers, strict=True) for _ in texts])
+    context = context or Context(seed=sampling.seed, settings={"kind": "preference"})
+    contexts = [
+        replace(context, num_generations=n, rng=Random(f"pairs/{sampling.seed}/{s.id}"))
+        for s in samples
+    ]
+    build = method.build_group or (lambda sample, context: [Rollouts(n)])
+    plans = [build(s, c) for s, c in zip(samples, contexts, strict=True)]
+    requests = [
+        Request(sample, part.n, _order(generator, sample, part), stream)
+        for sample, plan in zip(samples, plans, strict=True)
+        for stream, part in enumerate(plan)
+    ]
+    answers = iter(generator.generate(requests, sampling))
+    groups = []
+    for sample, plan in zip(samples, plans, strict=True):
+        group = Group(sample, [], [], [], [])
+        for part in plan:
+            made = next(answers)
+            texts = [*(c.text for c in made), *part.given]
+            group.completions += texts
+            group.views += [part.view] * len(texts)
+            group.trained += [part.trained] * len(texts)
+            group.lengths += [*(len(c.ids) for c in made), *(0 for _ in part.given)]
+        groups.append(group)
+    totals = _totals(groups, contexts, method)
+    trained = [g.trained for g in groups]
+    return best_and_worst(samples, [g.completions for g in groups], totals, trained)
+
+
+def _order(generator: Any, sample: Sample, part: Rollouts) -> tuple[int, ...] | None:
+    if part.frames is None or sample.video is None:
+        return None
+    return tuple(part.frames(len(generator.encoder(sample).times)))
+
+
+def _totals(
+    groups: Sequence[Group], contexts: Sequence[Context], method: Method
+) -> list[list[float]]:
+    """One total for each answer of each group, after filling `Group.scores`."""
+    flat = [(g, text) for g in groups for text in g.completions]
+    columns = reward_columns([g.sample for g, _ in flat])
+    columns["view"] = [view for g in groups for view in g.views]
+    texts = [text for _, text in flat]
     rewards = method.rewards or ()
     weights = method.reward_weights or (1.0,) * len(rewards)
-    totals = [0.0] * len(flat)
-    for reward, weight in zip(rewards, weights, strict=True):
-        values = reward(prompts=[""] * len(flat), completions=flat, **columns)
-        totals = [t + weight * v for t, v in zip(totals, values, strict=True)]
-    each = iter(totals)
-    return best_and_worst(samples, answers, [[next(each) for _ in texts] for texts in answers])
+    for reward in rewards:
+        values = iter(reward(prompts=[""] * len(texts), completions=texts, **columns))
+        for group in groups:
+            group.scores[reward.__name__] = [next(values) for _ in group.completions]  # type: ignore[attr-defined]
+    if method.shape_rewards is not None:
+        shape = method.shape_rewards
+        return [
+            shape(replace(g, trained=[True] * len(g.completions)), c)
+            for g, c in zip(groups, contexts, strict=True)
+        ]
+    return [
+        [
+            sum(w * g.scores[r.__name__][i] for r, w in zip(rewards, weights, strict=True))  # type: ignore[attr-defined]
+            for i in range(len(g.completions))
+        ]
+        for g in groups
+    ]
 
 
 class PairCollator:
@@ -271,21 +343,55 @@ class VideoDPOTrainer(DPOTrainer):  # type: ignore[misc]
                 stack.enter_context(shared_vision(self.ref_model, rows, images))
             if self.method.loss is None:
                 return super()._compute_loss(model, batch, return_outputs)
-            loss = self.method.loss(self._tokens(model, batch, pairs))
+            logps, ref_logps = self._both(model, self._call(batch), "log_probs")
+        tokens = PairTokens(
+            logps,
+            ref_logps,
+            batch["completion_mask"][:, 1:],
+            batch["input_ids"][:, 1:],
+            pairs,
+            self.beta,
+            lambda: self._ref_kl(model, batch, rows, images),
+        )
+        loss = self.method.loss(tokens)
         return (loss, None) if return_outputs else loss
 
-    def _tokens(self, model: Any, batch: dict[str, Any], pairs: list[Pair]) -> PairTokens:
-        completion = batch.pop("completion_mask")
-        labels = batch["input_ids"].masked_fill(completion == 0, -100)
-        call = {**batch, "labels": labels, "fused_lm_head": True, "use_cache": False}
-        logps = model(**call).log_probs
+    def _call(self, batch: Mapping[str, Any]) -> dict[str, Any]:
+        """Arguments of a forward that gives the log-probabilities of the answers' tokens."""
+        inputs = {k: v for k, v in batch.items() if k != "completion_mask"}
+        labels = batch["input_ids"].masked_fill(batch["completion_mask"] == 0, -100)
+        return {**inputs, "labels": labels, "fused_lm_head": True, "use_cache": False}
+
+    def _both(
+        self, model: Any, call: dict[str, Any], output: str
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """One output of the policy, with gradient, and of the reference, without."""
+        policy = getattr(model(**call), output)
         with torch.no_grad():
             if self.ref_model is not None:
-                ref_logps = self.ref_model(**call).log_probs
-            else:
-                base = self.accelerator.unwrap_model(self.model)
-                with use_adapter(base, "ref" if "ref" in base.peft_config else None):
-                    ref_logps = self.model(**call).log_probs
-        return PairTokens(
-            logps, ref_logps, completion[:, 1:], batch["input_ids"][:, 1:], pairs, self.beta
-        )
+                return policy, getattr(self.ref_model(**call), output)
+            base = self.accelerator.unwrap_model(self.model)
+            with use_adapter(base, "ref" if "ref" in base.peft_config else None):
+                return policy, getattr(self.model(**call), output)
+
+    def _ref_kl(
+        self, model: Any, batch: Mapping[str, Any], rows: list[int], images: list[bool]
+    ) -> torch.Tensor:
+        """See `PairTokens.ref_kl`; full logits are made of the chosen answers alone."""
+        n = len(batch["input_ids"]) // 2
+        mask = batch["completion_mask"][:n, 1:]
+        first = int(mask.any(0).nonzero()[0])  # the column of the first answer token
+        # The two answers of a pair share their video, so the chosen half sees all of them.
+        call = {k: v for k, v in batch.items() if k != "completion_mask"}
+        call |= {k: batch[k][:n] for k in ("input_ids", "attention_mask")}
+        call |= {"position_ids": batch["position_ids"][:, :n], "use_cache": False}
+        call["logits_to_keep"] = mask.shape[1] - first + 1
+        with ExitStack() as stack:
+            chosen = rows[: len(rows) // 2]
+            stack.enter_context(shared_vision(model, chosen, images))
+            if self.ref_model is not None:
+                stack.enter_context(shared_vision(self.ref_model, chosen, images))
+            logits, ref_logits = self._both(model, call, "logits")
+        logps, ref = (x[:, :-1].float().log_softmax(-1) for x in (logits, ref_logits))
+        kl = (ref.exp() * (ref - logps)).sum(-1).masked_fill(mask[:, first:] == 0, 0.0)
+        return torch.nn.functional.pad(kl, (first, 0))

@@ -188,16 +188,25 @@ def train(
                 callbacks=callbacks,
             )
         trainer.remove_callback(PrinterCallback)
-        if checkpoint is not None and master and preset.model.lora is None:
-            # transformers' trainer looks for other names than `save_pretrained` writes, finds
-            # none of them and goes on with the first weights, without a word.
-            saved = load_model(checkpoint, preset.model, float32=master)
-            model.load_state_dict(saved.state_dict())
+        if checkpoint is not None and master:
+            _restore(model, checkpoint, preset)
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if trainer.is_world_process_zero():
         _save_final(trainer, processor, final)
     trainer.accelerator.wait_for_everyone()
     return final
+
+
+def _restore(model: Any, checkpoint: Path, preset: Preset) -> None:
+    """Load the weights of a checkpoint; transformers' trainer, which should, does not.
+
+    It looks for other names than `save_pretrained` writes, finds none of them and goes on with the
+    first weights, without a word. Of adapters it loads the reference's alone where there is one.
+    """
+    if preset.model.lora is not None:
+        model.load_adapter(checkpoint, "default", is_trainable=True)
+    else:
+        model.load_state_dict(load_model(checkpoint, preset.model, float32=True).state_dict())
 
 
 def _arguments(

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from small_site import HOSTILE, make_root, write_entry
+import yaml
+from small_site import HOSTILE, make_root, write_card, write_entry
 
 os.environ.setdefault("NO_MKDOCS_2_WARNING", "1")
 
@@ -22,6 +23,10 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     root = make_root(tmp_path_factory.mktemp("site"))
     write_entry(root, "methods", HOSTILE)
+    claim = yaml.safe_load((root / "catalog/methods/video_r1.yaml").read_text())["claims"][0]
+    write_card(root, "mini", "miniature", task=", ".join(claim["tasks"]) or "all")
+    write_card(root, "other", "miniature", comparisons=[], score=0.597)
+    write_card(root, "full", "reproduction", preset="paper", benchmark="video_mme", score=0.571)
     build(root, draft=True)  # a draft: the kept entries point at entries that are not here
     return root
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import yaml
 
+from vidpost.catalog.models import Protocol
+
 ROOT = Path(__file__).resolve().parents[3]
 
 # Every trick that the schema lets through: it refuses other addresses, ids and control of length.
@@ -32,7 +34,8 @@ HOSTILE = {
     "taxonomy": ["rl_policy_t_grpo"],
     "pillars": ["rl"],
     "idea": "## Heading { onclick=\"window.pwned='idea'\" }\n\n- item\n\n"
-    "<iframe src=//evil.invalid></iframe>\n\n[^1]: note\n\n    code\n\n```html\n<script>window.pwned='fence'</script>\n```",
+    "<iframe src=//evil.invalid></iframe>\n\n[^1]: note\n\n    code\n\n"
+    "```html\n<script>window.pwned='fence'</script>\n```",
     "algorithm": "{: .x onmouseover=window.pwned='attr' } <svg onload=\"window.pwned='svg'\">",
     "base_models": ["a | b", "--- ", "+ plus", "=== "],
     "code": {"url": "https://example.org/a)%22onclick=%22window.pwned=1", "commit": "abcdef0"},
@@ -89,6 +92,30 @@ def make_root(root: Path) -> Path:
     shutil.copy(ROOT / "reproductions" / "shared" / "method.py", shared)
     write_entry(root, "methods", SPARSE)
     return root
+
+
+def write_card(root: Path, name: str, kind: str, **changes: object) -> None:
+    """A result card of Video-R1; `changes` replace its fields."""
+    protocol = {
+        "frames": 8, "pixels": 784, "decoder": "pyav 15", "prompt_hash": "abc123def456",
+        "extractor": "tag 1", "sampling": {"temperature": 0.0, "max_new_tokens": 48},
+    }  # fmt: skip
+    card = {
+        "kind": kind, "method": "video_r1", "preset": "mini", "commit": "abcdef0",
+        "environment": {"torch": "2.9"}, "hardware": {"device": "cpu"}, "seeds": [0, 1, 2],
+        "checkpoint": {"stage": "rl"}, "benchmark": "synthetic", "benchmark_revision": "1",
+        "metric": "accuracy", "n": 400, "score": 0.613, "interval": [0.565, 0.661],
+        "interval_method": "clustered bootstrap over clips",
+        "comparisons": [{"against": "grpo", "difference": 0.041, "interval": [0.012, 0.07],
+                         "test": "paired bootstrap over clips", "p_value": 0.01}],
+        "scores": [{"name": "base", "n": 9, "score": 0.252}, {"name": "rl", "n": 9, "score": 0.6}],
+        "cost": {"tokens_in": 1, "tokens_out": 1, "frames": 1, "seconds": 1.0},
+        "protocol": protocol, "fingerprint": Protocol.model_validate(protocol).fingerprint(),
+        "date": "2026-11-22", **changes,
+    }  # fmt: skip
+    path = root / "catalog" / "results" / "video_r1" / f"{name}.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump(card, sort_keys=False), encoding="utf-8")
 
 
 def write_entry(root: Path, folder: str, entry: dict[str, object]) -> None:

@@ -7,6 +7,7 @@ import re
 import shutil
 import time
 import xml.etree.ElementTree as ET
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from vidpost.catalog.diagnostics import CODES
 from vidpost.catalog.loader import CatalogError
 from vidpost.site import build as builder
 from vidpost.site.build import generate
+from vidpost.site.context import verdict_of
 from vidpost.site.delta import BASELINE_DOES, read_hooks, read_module
 
 VOID = {"area", "base", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"}
@@ -115,6 +117,32 @@ def test_reported_reproduced_and_miniature_are_never_in_one_table(built: Path) -
     html = (built / "site/catalog/methods/video_r1/index.html").read_text(encoding="utf-8")
     parts = re.split(r'<h3[^>]*id="(reported|reproduced|miniature)"', html)
     assert parts[1::2] == ["reported", "reproduced", "miniature"]
+    reported, reproduced, miniature = parts[2::2]
+    assert "57.4" in reported and "0.571" not in reported and "0.613" not in reported
+    assert "0.571" in reproduced and "57.4" not in reproduced and "0.613" not in reproduced
+    assert "0.613" in miniature and "0.565 to 0.661" in miniature and "0.571" not in miniature
+    assert "tests the idea" in miniature
+    results = (built / "docs/results.md").read_text(encoding="utf-8")
+    places = [results.index(part) for part in ("0.571", "## Miniatures", "0.613", "0.597")]
+    assert places == sorted(places)
+
+
+def test_a_claim_says_what_the_miniature_found(built: Path) -> None:
+    html = (built / "site/catalog/methods/video_r1/index.html").read_text(encoding="utf-8")
+    assert '<span class="verdict verdict-supported">supported</span>' in html
+    evidence = "difference +0.041 [+0.012, +0.070], paired bootstrap over clips, n = 400"
+    assert evidence in unescape(html)
+
+
+@pytest.mark.parametrize(
+    ("expect", "low", "high", "verdict"),
+    [("greater", 0.01, 0.05, "supported"), ("greater", -0.01, 0.05, "undecided"),
+     ("greater", -0.05, -0.01, "not supported"), ("less", -0.05, -0.01, "supported"),
+     ("less", 0.01, 0.05, "not supported"), ("equal", -0.01, 0.01, "undecided"),
+     ("equal", 0.01, 0.02, "not supported")],
+)  # fmt: skip
+def test_verdicts(expect: str, low: float, high: float, verdict: str) -> None:
+    assert verdict_of(expect, low, high) == verdict
 
 
 def test_boards_hold_one_protocol_each(built: Path) -> None:

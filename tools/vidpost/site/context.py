@@ -227,12 +227,14 @@ class Site:
             other = claim.compare[1] if claim.compare[0] == entry.id else claim.compare[0]
             sign = 1.0 if claim.compare[0] == entry.id else -1.0
             verdict, evidence = "not tested", ""
+            tasks = ", ".join(claim.tasks) or "all"
             for card in cards:
                 for comparison in card.comparisons:
-                    if comparison.against != other or card.metric != claim.metric:
+                    same = card.metric == claim.metric and card.task == tasks
+                    if comparison.against != other or not same:
                         continue
                     low, high = comparison.interval or (float("-inf"), float("inf"))
-                    verdict = _verdict(claim.expect, *sorted((sign * low, sign * high)))
+                    verdict = verdict_of(claim.expect, *sorted((sign * low, sign * high)))
                     bounds = f" [{low:+.3f}, {high:+.3f}]" if comparison.interval else ""
                     evidence = (
                         f"difference {comparison.difference:+.3f}{bounds}, {comparison.test}, "
@@ -259,12 +261,19 @@ class Site:
         ]
 
 
-def _verdict(expect: str, low: float, high: float) -> str:
-    if expect == "equal":
-        return "supported" if low <= 0 <= high else "not supported"
+def verdict_of(expect: str, low: float, high: float) -> str:
+    """Whether an interval of the difference a - b supports the claim that a is `expect` than b.
+
+    An interval around zero leaves every claim undecided: that nothing was found does not show
+    that two methods are equal.
+    """
     if expect == "less":
         low, high = -high, -low
-    return "supported" if low > 0 else "not supported" if high < 0 else "undecided"
+    if low <= 0 <= high:
+        return "undecided"
+    if expect == "equal":
+        return "not supported"
+    return "supported" if low > 0 else "not supported"
 
 
 def shown(value: Any) -> str:
@@ -354,9 +363,10 @@ def pillars(entry: Entry) -> tuple[str, ...]:
 
 
 def search_words(item: Entry | TaxonomyWord) -> list[str]:
-    """What people type and the page's text does not hold: names in one word, the arXiv id."""
+    """What people type besides the title: aliases, names in one word, the arXiv id."""
     paper: Paper | None = getattr(item, "paper", None)
-    words = ["".join(filter(str.isalnum, name)).lower() for name in (item.name, *item.aliases)]
+    words = [name.lower() for name in item.aliases]
+    words += ["".join(filter(str.isalnum, name)).lower() for name in (item.name, *item.aliases)]
     if paper and paper.arxiv_id:
         words.append(paper.arxiv_id)
     return [word for word in dict.fromkeys(words) if 0 < len(word) <= 40]

@@ -236,7 +236,7 @@ def boards(site: Site, benchmark: str) -> list[dict[str, Any]]:
              "month": ctx.month(method),
              "stated": item.setting.frames is not None or item.setting.fps is not None}
         )  # fmt: skip
-    result = []
+    result: list[dict[str, Any]] = []
     for (metric, split, words, unit), rows in groups.items():
         known = site.catalog.metrics.get(metric)
         down = known is not None and known.direction == "lower"

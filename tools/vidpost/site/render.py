@@ -137,42 +137,51 @@ class Renderer:
     @pass_context
     def _card_table(self, context: Context, cards: dict[str, ResultCard], caption: str) -> Markup:
         """Cards as a table; what all of them share is said once, in the caption."""
-        fingerprints = {card.fingerprint for card in cards.values()}
-        methods = {card.method for card in cards.values()}
+        some = list(cards.values())
+        one_method = len({card.method for card in some}) == 1
+        one_metric = len({card.metric for card in some}) == 1
+        one_protocol = len({card.fingerprint for card in some}) == 1
+        one_level = len({card.level for card in some}) == 1
+        steps = {
+            key: [s for s in card.scores if s.task == card.task] for key, card in cards.items()
+        }
+        with_steps = any(steps.values())
+        interval = f"{100 * some[0].level:g} % interval" if one_level else "Interval"
+        columns = ["Card" if one_method else "Method", "Task", *([] if one_metric else ["Metric"])]
+        head = "".join(f'<th scope="col">{name}</th>' for name in columns)
+        for label in ("Score", interval, "n", "Seeds"):
+            head += f'<th scope="col" class="num">{label}</th>'
+        head += '<th scope="col">Checkpoints and runs</th>' if with_steps else ""
+        head += "" if one_protocol else '<th scope="col">Protocol</th>'
         rows = []
         for key, card in sorted(cards.items(), key=lambda item: (item[1].method, item[0])):
             low, high = card.interval
             address = text.outside(self.site.blob(f"catalog/results/{key}.yaml"))
             name = text.escape(key.rpartition("/")[2])
-            first = self._link(context, card.method) if len(methods) > 1 else name
+            file = f'<a href="{address}">{name}</a>'
+            row = file if one_method else f"{self._link(context, card.method)} ({file})"
             cells = [
-                f'<th scope="row">{first}</th>',
-                f"<td>{text.escape(card.task)}</td><td>{self._link(context, card.metric)}</td>",
+                f'<th scope="row">{row}</th><td>{text.escape(card.task)}</td>',
+                "" if one_metric else f"<td>{self._link(context, card.metric)}</td>",
                 f'<td class="num">{card.score:.3f}</td>',
                 f'<td class="num">{low:.3f} to {high:.3f}</td><td class="num">{card.n:,}</td>',
                 f'<td class="num">{text.escape(", ".join(map(str, card.seeds)))}</td>',
             ]
-            if len(fingerprints) > 1:
+            if with_steps:
+                told = "; ".join(f"{step.name} {step.score:.3f}" for step in steps[key][:12])
+                cells.append(f"<td>{text.escape(told or None)}</td>")
+            if not one_protocol:
                 protocol = text.escape(ctx.protocol(card))
                 cells.append(f"<td>{protocol} <code>{card.fingerprint}</code></td>")
-            cells.append(f'<td><a href="{address}">YAML</a></td>')
             rows.append(f"<tr>{''.join(cells)}</tr>")
-        levels = {card.level for card in cards.values()}
-        interval = f"{100 * levels.pop():g} % interval" if len(levels) == 1 else "Interval"
-        names = ["Method" if len(methods) > 1 else "Card", "Task", "Metric"]
-        head = "".join(f'<th scope="col">{name}</th>' for name in names)
-        for label in ("Score", interval, "n", "Seeds"):
-            head += f'<th scope="col" class="num">{label}</th>'
-        head += '<th scope="col">Protocol</th>' if len(fingerprints) > 1 else ""
-        head += '<th scope="col">File</th>'
         shown = text.escape(caption)
-        more = ""
-        if len(fingerprints) == 1:
-            card = next(iter(cards.values()))
-            more = f"; protocol <code>{card.fingerprint}</code>: {text.escape(ctx.protocol(card))}"
+        shared = f"; {self._link(context, some[0].metric)}" if one_metric else ""
+        if one_protocol:
+            protocol = text.escape(ctx.protocol(some[0]))
+            shared += f"; protocol <code>{some[0].fingerprint}</code>: {protocol}"
         return Markup(
             f'<div class="scroll" role="region" tabindex="0" aria-label="{shown}">'
-            f'<table class="plain"><caption>{shown}{more}</caption><thead><tr>{head}</tr></thead>'
+            f'<table class="plain"><caption>{shown}{shared}</caption><thead><tr>{head}</tr></thead>'
             f"<tbody>{''.join(rows)}</tbody></table></div>"
         )
 

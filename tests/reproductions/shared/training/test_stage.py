@@ -60,9 +60,8 @@ def log_of(folder):
 @pytest.mark.parametrize(
     "settings",
     [
-        {"stages__rl__beta": 0.1},
-        {"stages__rl__num_iterations": 2},
-        {"stages__rl__steps_per_generation": 3},
+        {"stages__rl__num_iterations": 2, "stages__rl__beta": 0.1},
+        {"stages__rl__steps_per_generation": 3, "stages__rl__beta": 0.0},
         {"stages__rl__gradient_accumulation": 2},
         {"model__lora": {"rank": 4, "alpha": 8, "dropout": 0.2}},
         {"model__dtype": "bfloat16", "model__gradient_checkpointing": True},

@@ -1,0 +1,123 @@
+"""The evaluation runner: every question once, in order, kept as it arrives."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from reproductions.shared.evaluation.runner import evaluate
+from reproductions.shared.inference.engine import Completion, Sampling
+from reproductions.shared.inference.scripted import ScriptedGenerator
+from reproductions.shared.method import Sample
+from reproductions.shared.rewards.rules import accuracy
+
+SAMPLES = [
+    Sample(id="a", question="Which?", answer="A", options=("A. x", "B. y"), task="order"),
+    Sample(id="b", question="How many?", answer="3", problem_type="numerical", video="b.mp4"),
+    Sample(id="c", question="Wieviele Männer?", answer="2", problem_type="numerical"),
+]
+ANSWERS = {"a": "<answer>A</answer>", "b": "<answer>4</answer>", "c": "<think>…</think> 2"}
+GREEDY = Sampling()
+
+
+def ask(path, generator=None, samples=SAMPLES, fingerprint="f", **extra):
+    generator = generator or scripted()
+    settings = {"fingerprint": fingerprint, "batch": 2} | extra
+    return evaluate(generator, samples, accuracy("video_r1"), path, GREEDY, **settings)
+
+
+def scripted(answers=ANSWERS):
+    return ScriptedGenerator(lambda request, i: answers[request.sample.id])
+
+
+def asked(generator):
+    return [[r.sample.id for r in call] for call in generator.calls]
+
+
+def test_every_question_is_asked_once_and_scored(tmp_path):
+    path = tmp_path / "deep" / "rl.jsonl"
+    generator = scripted()
+    told = []
+    records = ask(path, generator, progress=told.append, prompt=lambda s: f"<{s.question}>")
+    assert asked(generator) == [["a", "b"], ["c"]]
+    assert told == [2, 1]
+    assert [r["id"] for r in records] == ["a", "b", "c"]
+    assert [r["score"] for r in records] == [1.0, 0.0, 0.0]
+    first = records[0]
+    assert (first["answer"], first["gold"], first["task"]) == ("A", "A", "order")
+    assert first["prompt"] == "<Which?>" and first["options"] == ["A. x", "B. y"]
+    assert first["tokens_out"] == len(ANSWERS["a"]) and first["seconds"] >= 0
+    assert records[2]["answer"] in (None, "") and records[2]["completion"] == ANSWERS["c"]
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert json.loads(lines[0]) == {"fingerprint": "f"}
+    assert [json.loads(x) for x in lines[1:]] == records
+
+
+def test_an_interrupted_evaluation_goes_on(tmp_path):
+    path = tmp_path / "rl.jsonl"
+
+    class Dies(ScriptedGenerator):
+        def generate(self, requests, sampling):
+            if self.calls:
+                raise KeyboardInterrupt
+            return super().generate(requests, sampling)
+
+    with pytest.raises(KeyboardInterrupt):
+        ask(path, Dies(lambda request, i: ANSWERS[request.sample.id]))
+    generator, told = scripted(), []
+    records = ask(path, generator, progress=told.append)
+    assert asked(generator) == [["c"]] and told == [2, 1]
+    whole = ask(tmp_path / "whole.jsonl")
+    strip = [{k: v for k, v in r.items() if k != "seconds"} for r in records]
+    assert strip == [{k: v for k, v in r.items() if k != "seconds"} for r in whole]
+    done = scripted()
+    assert ask(path, done) == records and done.calls == []
+
+
+def test_a_record_cut_in_the_middle_is_asked_again(tmp_path):
+    path = tmp_path / "rl.jsonl"
+    ask(path)
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text[: text.rindex('"gold"')], encoding="utf-8")
+    generator = scripted()
+    records = ask(path, generator)
+    assert asked(generator) == [["c"]] and len(records) == 3
+    assert len(path.read_text(encoding="utf-8").splitlines()) == 4
+
+
+@pytest.mark.parametrize("start", ["", "{}\n", '{"fingerprint": "g"}\n{"id": "a"}\n', "garbage"])
+def test_a_file_of_another_protocol_is_not_reused(tmp_path, start):
+    path = tmp_path / "rl.jsonl"
+    path.write_text(start, encoding="utf-8")
+    generator = scripted()
+    ask(path, generator)
+    assert asked(generator) == [["a", "b"], ["c"]]
+    assert path.read_text(encoding="utf-8").startswith('{"fingerprint": "f"}\n')
+
+
+def test_only_the_samples_asked_for_are_returned_in_their_order(tmp_path):
+    path = tmp_path / "rl.jsonl"
+    ask(path)
+    assert [r["id"] for r in ask(path, samples=[SAMPLES[2], SAMPLES[0]])] == ["c", "a"]
+
+
+def test_what_a_model_writes_is_data(tmp_path):
+    """Line breaks, quotes and lone surrogates must not break the file."""
+    hostile = 'x\n{"id": "b"}\r\u2028\x00"<answer>A</answer>\ud800'
+    path = tmp_path / "rl.jsonl"
+    ask(path, scripted(ANSWERS | {"a": hostile}))
+    generator = scripted()
+    records = ask(path, generator)
+    assert records[0]["completion"] == hostile and generator.calls == []
+
+
+def test_times_and_facts_of_the_generator_are_noted(tmp_path):
+    class One:
+        def generate(self, requests, sampling):
+            return [[Completion("<answer>A</answer>", (1, 2), (0.0, 0.0), False, 57, 8)]] * len(requests)
+
+    records = ask(tmp_path / "x.jsonl", One(), SAMPLES[:1], times=lambda s: (0.5, 1.5))
+    (record,) = records
+    assert (record["finished"], record["tokens_in"], record["tokens_out"]) == (False, 57, 2)
+    assert (record["frames"], record["times"]) == (8, [0.5, 1.5])
