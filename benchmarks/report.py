@@ -201,8 +201,9 @@ description: Time and memory of a GRPO step, of decoding, of rewards and of the 
 <!-- Written by `python -m benchmarks --write` from performance.json; do not edit. -->
 
 Times of one machine say little about another one, so read the ratios. Everything in a table was
-measured in one run, the variants in turn, and medians are shown. Training is counted in CPU seconds
-of one thread, which do not grow when the machine has other work. The model of the first two tables
+measured in one run, the variants in turn, and medians of the rounds are shown. Training is counted
+in CPU seconds of one thread, which hardly grow when the machine has other work (it had; see the load
+averages). The model of the first two tables
 is small (4.2 M parameters in the language model, 1 M in the vision tower, random weights) and has
 the proportions of Qwen2.5-VL-3B; in a larger one attention weighs less beside the linear layers, so
 ratios come closer to the token limit. Nothing here was measured on a GPU.

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reproductions.shared.models.encode import Prompt, images_of, shared_vision, videos_of
+from reproductions.shared.models.encode import Prompt, base_of, images_of, shared_vision, videos_of
 
 if TYPE_CHECKING:
     import torch
@@ -124,7 +124,7 @@ def score_packed(
     with shared_vision(model, range(len(images)), images):
         out = model(
             input_ids=packed,
-            attention_mask=_block_mask(segment, _dtype(model)),
+            attention_mask=_attention(model, segment),
             position_ids=positions,
             shift_labels=labels,
             fused_lm_head=True,
@@ -137,8 +137,14 @@ def score_packed(
     return logps, out.entropy[gather_row, gather_column].masked_fill(~keep, 0)
 
 
-def _dtype(model: Any) -> torch.dtype:
-    return next(p.dtype for p in model.parameters() if p.is_floating_point())
+def _attention(model: Any, segment: torch.Tensor) -> torch.Tensor:
+    """What each token sees, in the form that the model's attention takes."""
+    from reproductions.shared.training.attention import Blocks
+
+    if base_of(model).config.get_text_config()._attn_implementation == "sdpa":
+        return Blocks.of(segment).as_mask(segment.device)
+    dtype = next(p.dtype for p in model.parameters() if p.is_floating_point())
+    return _block_mask(segment, dtype)
 
 
 def _block_mask(segment: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:

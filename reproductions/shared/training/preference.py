@@ -158,7 +158,7 @@ def sample_pairs(
         replace(context, num_generations=n, rng=Random(f"pairs/{sampling.seed}/{s.id}"))
         for s in samples
     ]
-    build = method.build_group or (lambda sample, context: [Rollouts(n)])
+    build = method.build_group or (lambda sample, context: [Rollouts(context.num_generations)])
     plans = [build(s, c) for s, c in zip(samples, contexts, strict=True)]
     requests = [
         Request(sample, part.n, _order(generator, sample, part), stream)
@@ -197,22 +197,20 @@ def _totals(
     columns["view"] = [view for g in groups for view in g.views]
     texts = [text for _, text in flat]
     rewards = method.rewards or ()
-    weights = method.reward_weights or (1.0,) * len(rewards)
-    for reward in rewards:
+    names = [str(getattr(reward, "__name__", reward)) for reward in rewards]
+    for name, reward in zip(names, rewards, strict=True):
         values = iter(reward(prompts=[""] * len(texts), completions=texts, **columns))
         for group in groups:
-            group.scores[reward.__name__] = [next(values) for _ in group.completions]  # type: ignore[attr-defined]
+            group.scores[name] = [next(values) for _ in group.completions]
     if method.shape_rewards is not None:
         shape = method.shape_rewards
         return [
             shape(replace(g, trained=[True] * len(g.completions)), c)
             for g, c in zip(groups, contexts, strict=True)
         ]
+    weights = dict(zip(names, method.reward_weights or (1.0,) * len(rewards), strict=True))
     return [
-        [
-            sum(w * g.scores[r.__name__][i] for r, w in zip(rewards, weights, strict=True))  # type: ignore[attr-defined]
-            for i in range(len(g.completions))
-        ]
+        [sum(w * g.scores[name][i] for name, w in weights.items()) for i in range(len(g.trained))]
         for g in groups
     ]
 

@@ -23,6 +23,7 @@ KINDS = {
     "sparse": "catalog/methods/sparse/", "benchmark": "catalog/benchmarks/video_mme/",
     "dataset": "catalog/datasets/video_r1_260k/", "metric": "catalog/metrics/mra/",
     "word": "taxonomy/rl/", "compare": "compare/?m=video_r1,grpo", "results": "results/",
+    "boards": "results/video_mme/",
     "timeline": "timeline/", "fields": "contribute/fields/", "hooks": "reproduce/hooks/",
 }  # fmt: skip
 """One page of each kind."""

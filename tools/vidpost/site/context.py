@@ -292,12 +292,13 @@ def setting(item: Setting) -> str | None:
     parts = []
     if item.frames is not None:
         text = str(item.frames)
-        parts.append(f"{text} frames" if text.replace("-", "").isdigit() else text)
+        plural = "" if text == "1" else "s"
+        parts.append(f"{text} frame{plural}" if text.replace("-", "").isdigit() else text)
     if item.fps is not None:
         parts.append(f"{number(item.fps)} fps")
     if item.resolution:
         parts.append(item.resolution)
-    if item.subtitles is not None:
+    if item.subtitles is not None and "subtitles" not in (item.note or ""):
         parts.append("with subtitles" if item.subtitles else "without subtitles")
     if item.note:
         parts.append(item.note)

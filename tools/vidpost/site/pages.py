@@ -63,7 +63,7 @@ def pages(site: Site, renderer: Renderer, known: frozenset[str]) -> Pages:
     yield home(site, renderer, known)
     yield survey(site, renderer, known)
     yield timeline(site, renderer)
-    yield results(site, renderer)
+    yield from results(site, renderer)
     yield whats_new(site, renderer)
     yield compare(site, renderer)
     yield api(site, renderer)
@@ -98,12 +98,9 @@ def entry_page(site: Site, renderer: Renderer, kind: str, entry: Entry) -> tuple
         full = boards(site, entry.id)
         values |= {
             "metrics": _Lookup(site.catalog.metrics),
-            "boards": [board for board in full if len(board["rows"]) > 1],
-            "singles": [
-                {**board["rows"][0], "title": board["title"], "unit": board["unit"]}
-                for board in full
-                if len(board["rows"]) == 1
-            ],
+            "boards": [board for board in full if board["stated"] and len(board["rows"]) > 1][:3],
+            "protocols": len(full),
+            "count": sum(len(board["rows"]) for board in full),
             "reproductions": _by_protocol(site.cards(kind="reproduction", benchmark=entry.id)),
             "miniatures": _by_protocol(site.cards(kind="miniature", benchmark=entry.id)),
         }
@@ -136,7 +133,7 @@ def _near(site: Site, kind: str, entry: Work) -> list[str]:
 def _method(site: Site, entry: MethodEntry) -> dict[str, Any]:
     module = site.module(entry.id)
     longest = max((len(run) for run in re.findall("`+", module.source)), default=0) if module else 0
-    pivot, sources = _pivot(entry)
+    numbers, sources = _numbers(entry)
     settings = [
         {"source": source, "rows": [row[:3] for row in rows]}
         for source, rows in groupby(site.hyperparameters(entry), key=lambda row: row[3])
@@ -145,7 +142,7 @@ def _method(site: Site, entry: MethodEntry) -> dict[str, Any]:
         "module": module,
         "fence": raw("`" * max(3, longest + 1)),
         "differences": site.differences(entry),
-        "pivot": pivot,
+        "numbers": numbers,
         "sources": sources,
         "reproductions": site.cards(kind="reproduction", method=entry.id),
         "miniatures": site.cards(kind="miniature", method=entry.id),
@@ -181,40 +178,39 @@ def _flag(entry: MethodEntry, index: int) -> str:
     return ""
 
 
-def _pivot(entry: MethodEntry) -> tuple[list[dict[str, Any]], list[str]]:
-    """Reported numbers as tables with one column a model, and the sources they point to."""
+def _numbers(entry: MethodEntry) -> tuple[dict[str, Any] | None, list[str]]:
+    """Reported numbers as one table, and the sources that its rows point to.
+
+    Few models that share most rows get a column each; else each row lists its models.
+    """
     if not entry.reported:
-        return [], []
+        return None, []
     sources = list(dict.fromkeys(item.source for item in entry.reported))
     models = list(dict.fromkeys(item.model or entry.name for item in entry.reported))
     rows: dict[tuple[str, ...], dict[str, Any]] = {}
     for index, item in enumerate(entry.reported):
         words = ctx.setting(item.setting)
-        key = (item.benchmark, item.split or "", item.metric, words or "")
         row = rows.setdefault(
-            key,
+            (item.benchmark, item.split or "", item.metric, words or ""),
             {"benchmark": item.benchmark, "split": item.split, "metric": item.metric,
              "setting": words, "cells": {}, "sources": set()},
         )  # fmt: skip
+        model = item.model or entry.name
         cell = Cell(_printed(item), _flag(entry, index))
-        old = row["cells"].get(item.model or entry.name)
-        if old is not None:  # two numbers for one cell: both are shown
+        if (old := row["cells"].get(model)) is not None:  # two numbers for one cell: show both
             cell = Cell(f"{old.text}, {cell.text}", old.flag or cell.flag)
-        row["cells"][item.model or entry.name] = cell
+        row["cells"][model] = cell
         row["sources"].add(sources.index(item.source) + 1)
-    order = {row: place for place, row in enumerate(dict.fromkeys(k[0] for k in rows))}
-    result = []
-    for start in range(0, len(models), 4):
-        group = models[start : start + 4]
-        table = [
-            {**row, "cells": [row["cells"].get(model) for model in group],
-             "sources": sorted(row["sources"])}
-            for _, row in sorted(rows.items(), key=lambda item: order[item[0][0]])
-            if any(model in row["cells"] for model in group)
-        ]  # fmt: skip
-        caption = "Numbers as published, in percent unless another unit is given"
-        result.append({"caption": caption, "models": group, "rows": table})
-    return result, sources
+    place = {name: at for at, name in enumerate(dict.fromkeys(key[0] for key in rows))}
+    groups = []
+    for name in place:
+        members = [row for key, row in rows.items() if key[0] == name]
+        for row in members:
+            row["sources"] = sorted(row["sources"])
+        groups.append({"benchmark": name, "rows": members})
+    filled = sum(len(row["cells"]) for row in rows.values())
+    columns = models if len(models) <= 4 and filled >= len(models) * len(rows) / 2 else []
+    return {"columns": columns, "groups": groups}, sources
 
 
 def _by_protocol(cards: dict[str, ResultCard]) -> list[tuple[str, dict[str, ResultCard]]]:
@@ -418,8 +414,8 @@ def timeline(site: Site, renderer: Renderer) -> tuple[str, str]:
     return "timeline.md", page
 
 
-def results(site: Site, renderer: Renderer) -> tuple[str, str]:
-    """The index of all boards, the cards, and the pictures of what is and is not measured."""
+def results(site: Site, renderer: Renderer) -> Pages:
+    """All boards of a benchmark on a page, their index, and pictures of what is measured."""
     reported: list[dict[str, Any]] = []
     plots: list[Markup] = []
     total = 0
@@ -430,8 +426,16 @@ def results(site: Site, renderer: Renderer) -> tuple[str, str]:
             continue
         tables_ = boards(site, name)
         largest = tables_[0]
+        path = f"results/{name}.md"
+        yield path, renderer.page(
+            path, "boards", entry=entry, count=len(numbers), protocols=len(tables_),
+            trail=[("results/", "Results"), (str(site.path(name)), entry.name)],
+            boards=[board for board in tables_ if len(board["rows"]) > 1],
+            singles=[{**board["rows"][0], "title": board["title"], "unit": board["unit"]}
+                     for board in tables_ if len(board["rows"]) == 1],
+        )  # fmt: skip
         reported.append(
-            {"path": site.path(name), "name": entry.name, "numbers": len(numbers),
+            {"path": f"results/{name}/", "name": entry.name, "numbers": len(numbers),
              "protocols": len(tables_), "methods": len({method.id for method, _ in numbers}),
              "anchor": largest["anchor"],
              "largest": f"{largest['title']} ({len(largest['rows'])})"}
@@ -445,11 +449,11 @@ def results(site: Site, renderer: Renderer) -> tuple[str, str]:
             title = f"{entry.name}: {largest['title']}"
             plots.append(figures.years(title, largest["unit"], points))
     page = renderer.page(
-        "results.md", "results", reported=reported, total=number(total), years=plots,
+        "results/index.md", "results", reported=reported, total=number(total), years=plots,
         reproductions=_by_board(site, "reproduction"), miniatures=_by_board(site, "miniature"),
         coverage=_coverage(site), rewards=_rewards(site),
     )  # fmt: skip
-    return "results.md", page
+    yield "results/index.md", page
 
 
 def _by_board(site: Site, kind: str) -> list[tuple[str, str, dict[str, ResultCard]]]:
@@ -480,7 +484,7 @@ def _coverage(site: Site) -> Any:
         "Numbers that a method reports on a benchmark; the fullest 40 methods and 20 benchmarks",
         [(f"catalog/methods/{entry.id}/", entry.name) for entry in rows],
         [(f"catalog/benchmarks/{entry.id}/", entry.name) for entry in columns],
-        filled, base("results.md"),
+        filled, base("results/index.md"),
     )  # fmt: skip
 
 
@@ -504,7 +508,7 @@ def _rewards(site: Site) -> Any:
         "Reward aspects by method; the number counts the rewards with that aspect",
         [(f"catalog/methods/{entry.id}/", entry.name) for entry in rows[:80]],
         [(f"taxonomy/{aspect.id}/", aspect.name) for aspect in columns],
-        filled, base("results.md"),
+        filled, base("results/index.md"),
     )  # fmt: skip
 
 

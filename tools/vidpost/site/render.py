@@ -115,9 +115,13 @@ class Renderer:
         path = self.site.path(name)
         if path is None:
             return Markup(f"<code>{text.escape(name)}</code>")
-        self.targets[context["page_path"]].add(path)
+        page: str = context["page_path"]
+        self.targets[page].add(path)
+        # Between entries the shorter way: pages with many numbers hold hundreds of links.
+        near = page.startswith("catalog/")
+        address = f"../../{path.removeprefix('catalog/')}" if near else f"{context['base']}{path}"
         shown = text.escape(label) if label else self._names[name]
-        return Markup(f'<a href="{context["base"]}{path}">{shown}</a>')
+        return Markup(f'<a href="{address}">{shown}</a>')
 
     @pass_context
     def _word(self, context: Context, name: str, css: str = "") -> Markup:

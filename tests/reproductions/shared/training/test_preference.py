@@ -18,7 +18,7 @@ from trl import DPOConfig  # noqa: E402
 
 from reproductions.baselines.dpo.method import METHOD  # noqa: E402
 from reproductions.shared.inference.engine import Completion, Sampling  # noqa: E402
-from reproductions.shared.method import Method, Sample  # noqa: E402
+from reproductions.shared.method import Method, Rollouts, Sample  # noqa: E402
 from reproductions.shared.models.encode import Encoder  # noqa: E402
 from reproductions.shared.models.tiny import TinyConfig, build  # noqa: E402
 from reproductions.shared.prompts import rationale_target, think_then_answer  # noqa: E402
@@ -201,6 +201,93 @@ def test_the_model_makes_its_own_pairs():
     assert made == [Pair(numeric, "<answer>2</answer>", "<answer>3")]
     with pytest.raises(ValueError, match="above 0"):
         sample_pairs([numeric], Scripted(), METHOD, Sampling(temperature=0.0))
+
+
+def test_other_views_and_given_answers_make_pairs():
+    asked = []
+
+    class Scripted:
+        def encoder(self, sample):
+            return type("Prompt", (), {"times": (0.0, 1.0, 2.0, 3.0)})
+
+        def generate(self, requests, sampling):
+            asked.extend(requests)
+            texts = {None: ["right", "wrong"], (0, 2): ["wrong", "wrong!"]}
+            return [
+                [Completion(t, (1,), (), True) for t in texts[r.order][: r.n]] for r in requests
+            ]
+
+    def build_group(sample, context):
+        assert context.num_generations == 8 and context.settings["kind"] == "preference"
+        thin = Rollouts(2, "thin", lambda frames: range(0, frames, 2), trained=False)
+        return [Rollouts(1), thin, Rollouts(0, "gold", given=("gold",))]
+
+    def reward(prompts, completions, **columns):
+        assert columns["view"] == ["ordered", "thin", "thin", "gold"]
+        return [{"right": 2.0, "wrong": 1.0, "wrong!": 0.0, "gold": 3.0}[t] for t in completions]
+
+    sample = dataclasses.replace(SAMPLE, video="a.mp4")
+    method = Method(id="m", rewards=(reward,), build_group=build_group)
+    sampling = Sampling(temperature=1.0)
+    assert sample_pairs([sample], Scripted(), method, sampling) == [Pair(sample, "gold", "wrong!")]
+    assert [(r.n, r.order, r.stream) for r in asked] == [(1, None, 0), (2, (0, 2), 1), (0, None, 2)]
+
+    # What shape_rewards makes of the scores decides instead; an untrained answer is never chosen.
+    def turned(group, context):
+        return [-s for s in group.scores["reward"]]
+
+    method = dataclasses.replace(method, shape_rewards=turned)
+    assert sample_pairs([sample], Scripted(), method, sampling) == []
+
+
+@pytest.mark.train
+@pytest.mark.parametrize("adapters", [False, True])
+def test_the_divergence_from_the_reference_is_that_of_the_full_distributions(parts, adapters):
+    load, pairs, folder = parts
+    model, encoder = load()
+    if adapters:
+        from peft import LoraConfig, get_peft_model
+
+        model = get_peft_model(model, LoraConfig(r=2, target_modules="all-linear"))
+    seen = []
+
+    def loss(tokens):
+        seen.append((tokens, tokens.ref_kl()))
+        return seen[-1][1].sum() + tokens.logps.sum()
+
+    trainer = VideoDPOTrainer(
+        model=model,
+        args=config(folder),
+        method=Method(id="kl", loss=loss),
+        pairs=pairs,
+        encoder=encoder,
+    )
+    plain = trainer.ref_model or load()[0]  # what the policy was before it moved
+    batch = PairCollator(pairs, encoder)([{"pair": 0}, {"pair": 4}])
+    trainer._compute_loss(model, batch)
+    assert float(seen[0][1].detach().abs().max()) < 1e-5
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if parameter.requires_grad and ".ref." not in name:
+                parameter += 0.02
+    trainer._compute_loss(model, batch).backward()
+    tokens, kl = seen[1]
+    assert kl.shape == (2, tokens.logps.shape[1])
+    for row in range(2):
+        prompt = encoder(pairs[4 * row].sample)
+        length = int(batch["attention_mask"][row].sum())
+        ids = batch["input_ids"][row : row + 1, :length]
+        positions = batch["position_ids"][:, row : row + 1, :length]
+        with torch.no_grad():
+            p, q = (
+                m(input_ids=ids, position_ids=positions, **prompt.video).logits[0].log_softmax(-1)
+                for m in (plain, model)
+            )
+        start = len(prompt.ids) - 1
+        wanted = (p.exp() * (p - q)).sum(-1)[start : length - 1]
+        assert float(wanted.min()) > 0
+        torch.testing.assert_close(kl[row, start : length - 1].detach(), wanted, atol=1e-4, rtol=0)
+        assert float(kl[row, :start].abs().sum() + kl[row, length - 1 :].abs().sum()) == 0
 
 
 @pytest.mark.train
