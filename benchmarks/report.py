@@ -30,12 +30,12 @@ class Part:
     Attributes:
         title: Heading.
         text: What is compared with what, Markdown.
-        header: Key of a record -> heading of its column.
+        headers: For each of its tables, key of a record -> heading of its column.
     """
 
     title: str
     text: str
-    header: Mapping[str, str]
+    headers: tuple[Mapping[str, str], ...]
 
 
 PARTS = {
@@ -49,46 +49,50 @@ PARTS = {
         "is the same work in *packed* and *rows*, so that limit is lower, and it is G times the "
         "work in *naive*, so that one is higher. A ratio below its limit is room for improvement. "
         "MiB is the growth of the peak memory during forward and backward.",
-        update.HEADER,
+        (update.TIME, update.MEMORY),
     ),
     "step": Part(
         "A whole GRPO step",
-        "Rollout, rewards, update and optimiser. Stock TRL takes no video; for video work it gets "
+        "Rollout, rewards, update and optimiser, in groups of eight answers. Stock TRL takes no video; for video work it gets "
         "half as many images as the clip has frames, which are as many vision tokens. All "
         "variants write the same number of tokens. Decoding and processing of the clip are left "
         "out everywhere, which flatters the naive variant: real ones decode each clip again.",
-        step.HEADER,
+        (step.HEADER,),
     ),
     "decode": Part(
         "Decoding",
         "32 frames at full size out of a 60 s clip of 1280 x 720 at 30 fps, H.264, one thread, "
         "wall seconds, each library as its documentation shows it. Ratio: how many times as "
         "long as ours.",
-        {
-            "reader": "reader",
-            "gop_30": "key frame each 30, s",
-            "gop_30_ratio": "ratio",
-            "gop_250": "key frame each 250, s",
-            "gop_250_ratio": "ratio",
-        },
+        (
+            {
+                "reader": "reader",
+                "gop_30": "key frame each 30, s",
+                "gop_30_ratio": "ratio",
+                "gop_250": "key frame each 250, s",
+                "gop_250_ratio": "ratio",
+            },
+        ),
     ),
     "rewards": Part(
         "Rewards",
         "The reward stack of Video-R1 (accuracy by problem type, format, length bonus) on "
         "completions of 50 to 400 words, and math_verify on the same completions, which several "
         "published rewards ask for every answer. Wall seconds, one thread.",
-        {
-            "name": "rewards",
-            "completions": "completions",
-            "seconds": "s",
-            "per_second": "completions a second",
-        },
+        (
+            {
+                "name": "rewards",
+                "completions": "completions",
+                "seconds": "s",
+                "per_second": "completions a second",
+            },
+        ),
     ),
     "cli": Part(
         "The command line",
         "CPU seconds of the whole process, start of Python included. *Warm* means that the parsed "
         "catalogue is cached.",
-        cli.HEADER,
+        (cli.HEADER,),
     ),
 }
 """In the order of the page."""
@@ -135,15 +139,18 @@ def part(command: str, records: Sequence[Record], load: float) -> Record:
     }
 
 
-def table(name: str, records: Sequence[Record]) -> str:
-    """The rows of a part as a Markdown table; columns that no row has are left out."""
-    header = {k: h for k, h in PARTS[name].header.items() if any(k in r for r in records)}
-    lines = [
-        f"| {' | '.join(header.values())} |",
-        f"|{'|'.join('---' if _is_text(records, k) else '--:' for k in header)}|",
-    ]
-    lines += [f"| {' | '.join(_cell(r.get(k)) for k in header)} |" for r in records]
-    return "\n".join(lines)
+def tables(name: str, records: Sequence[Record]) -> str:
+    """The rows of a part as Markdown tables; columns that no row has are left out."""
+    lines: list[str] = []
+    for columns in PARTS[name].headers:
+        header = {k: h for k, h in columns.items() if any(k in r for r in records)}
+        lines += [
+            f"| {' | '.join(header.values())} |",
+            f"|{'|'.join('---' if _is_text(records, k) else '--:' for k in header)}|",
+            *(f"| {' | '.join(_cell(r.get(k)) for k in header)} |" for r in records),
+            "",
+        ]
+    return "\n".join(lines[:-1])
 
 
 def remarks(name: str, records: Sequence[Record]) -> list[str]:
@@ -178,7 +185,7 @@ def section(name: str, measured: Record) -> str:
     versions = ", ".join(f"{k} {v}" for k, v in where["versions"].items())
     rows = [r for r in measured["records"] if not r.get("not_run")]
     notes = remarks(name, measured["records"])
-    lines = [f"## {words.title} {{ #{name} }}", "", words.text, "", table(name, rows), ""]
+    lines = [f"## {words.title} {{ #{name} }}", "", words.text, "", tables(name, rows), ""]
     if notes:
         lines += [*(f"- {note}" for note in notes), ""]
     lines += [
@@ -202,11 +209,11 @@ description: Time and memory of a GRPO step, of decoding, of rewards and of the 
 
 Times of one machine say little about another one, so read the ratios. Everything in a table was
 measured in one run, the variants in turn, and medians of the rounds are shown. Training is counted
-in CPU seconds of one thread, which hardly grow when the machine has other work (it had; see the load
-averages). The model of the first two tables
-is small (4.2 M parameters in the language model, 1 M in the vision tower, random weights) and has
-the proportions of Qwen2.5-VL-3B; in a larger one attention weighs less beside the linear layers, so
-ratios come closer to the token limit. Nothing here was measured on a GPU.
+in CPU seconds of one thread, which hardly grow when the machine has other work; it had, see the
+load averages. The model of the first two tables is small (4.2 M parameters in the language model,
+1 M in the vision tower, random weights) and has the proportions of Qwen2.5-VL-3B; in a larger one
+attention weighs less beside the linear layers, so ratios come closer to the token limit. Nothing
+here was measured on a GPU.
 """
     return "\n".join([head, *(section(n, parts[n]) for n in PARTS if n in parts)])
 

@@ -27,7 +27,6 @@ HEADER = {
     "work": "work",
     "p": "P",
     "r": "R",
-    "g": "G",
     "groups": "groups",
     "variant": "variant",
     "seconds": "s a step",
@@ -67,11 +66,13 @@ LARGE = (Case("16 frames 448 px", "16x448", groups=1, answer=128),)
 """Measured with `--full` only."""
 ROUNDS, STEPS = 3, 2
 OURS = "ours"
-VARIANTS = {"text": (OURS, "ours, not packed", "stock TRL")}
-VARIANTS["video"] = (OURS, "ours, not packed", "naive", "stock TRL, frames as images")
+VARIANTS: dict[str, tuple[str, ...]] = {
+    "text": (OURS, "ours, not packed", "stock TRL"),
+    "video": (OURS, "ours, not packed", "naive", "stock TRL, frames as images"),
+}
 
 
-def reward(completions: list[Any], **_: Any) -> list[float]:
+def reward(prompts: list[Any], completions: list[Any], **columns: Any) -> list[float]:
     """Half of the answers are right, so that every group has a gradient."""
     return [float(i % 2) for i in range(len(completions))]
 

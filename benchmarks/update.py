@@ -31,24 +31,22 @@ FULL = tuple((p, r, g) for p in CLIPS for r in (64, 128, 512) for g in (4, 8, 16
 ROUNDS, PATIENCE = 3, 8.0
 """Rounds of each size; after this many CPU seconds no further round is begun."""
 WAYS = ("packed", "rows", "naive")
-HEADER = {
-    "p": "P",
-    "r": "R",
-    "g": "G",
-    "packed_s": "packed s",
-    "rows_s": "rows s",
-    "naive_s": "naive s",
+SIZE = {"p": "P", "r": "R", "g": "G"}
+TIME = SIZE | {
+    "packed_s": "packed, s",
     "rows_ratio": "rows / packed",
-    "token_limit": "token limit",
     "rows_limit": "FLOP limit",
     "naive_ratio": "naive / packed",
-    "naive_limit": "FLOP limit of it",
-    "packed_mib": "packed MiB",
-    "rows_mib": "rows MiB",
-    "naive_mib": "naive MiB",
+    "naive_limit": "FLOP limit",
+}
+MEMORY = SIZE | {
+    "token_limit": "token limit",
+    "packed_mib": "packed, MiB",
+    "rows_mib": "rows, MiB",
+    "naive_mib": "naive, MiB",
     "rounds": "rounds",
 }
-"""Key of a record -> heading of its column."""
+"""Key of a record -> heading of its column; each a table of the page."""
 
 
 def token_limit(prompt: int, answer: int, group: int) -> float:

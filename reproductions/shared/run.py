@@ -14,6 +14,7 @@ import hashlib
 import importlib
 import json
 import os
+import re
 import shlex
 import sys
 import time
@@ -34,6 +35,7 @@ from vidpost.catalog.loader import CatalogError
 from vidpost.catalog.preset import Frames, Preset, Synthetic, load_preset, merge
 
 if TYPE_CHECKING:
+    from reproductions.shared.models.tiny import TinyConfig
     from reproductions.shared.synthetic.world import Knobs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -152,12 +154,20 @@ def settings_of(method: Method, options: Options) -> Preset:
                 sizes = {k: SMOKE[k] for k in ("train", "validation", "test")}
                 cut["synthetic"] = sizes | {"tasks": preset.synthetic.tasks}
             preset = Preset.model_validate(merge(preset.model_dump(), cut))
-        frame_spec(preset).validate()
-        frame_spec(preset, preset.evaluate.frames).validate()
+        for frames in (preset.frames, preset.evaluate.frames or preset.frames):
+            spec = frame_spec(preset, frames)
+            spec.validate()
+            if spec.max_pixels is not None and spec.max_pixels < spec.size_factor**2:
+                raise ValueError(
+                    f"frames.max_pixels: {spec.max_pixels} is less than one token, "
+                    f"{spec.size_factor} x {spec.size_factor} pixels. Raise it."
+                )
     except (CatalogError, ValueError) as error:
         raise RunError(str(error)) from None
     if preset.synthetic is not None and options.data is None:
         _check_world(preset.synthetic)
+    if preset.model.id == "tiny":
+        _tiny(preset)
     return preset
 
 
@@ -259,7 +269,8 @@ def _own_data(preset: Preset, options: Options, folder: Path) -> Data:
         )
     revision = hashlib.sha256(options.data.read_bytes()).hexdigest()[:12]
     train = dict.fromkeys(preset.stages, samples)
-    return Data(train, held_out, held_out, options.data.name, revision)
+    name = re.sub(r"[^a-z0-9]+", "_", options.data.stem.lower()).strip("_")
+    return Data(train, held_out, held_out, f"own_{name}".strip("_"), revision)
 
 
 def _records(options: Options) -> tuple[list[Sample], list[Sample] | None]:
@@ -362,7 +373,7 @@ def run(method: Method, options: Options) -> Path:
     }
     path = folder / "config.yaml"
     if path.exists():
-        if yaml.safe_load(path.read_text(encoding="utf-8"))["settings"] != config["settings"]:
+        if read_config(folder)["settings"] != config["settings"]:
             raise RunError(
                 f"{folder} holds a run with other settings. Choose another --out, or resume it "
                 f"with: vidpost run --resume {folder}"
@@ -370,8 +381,13 @@ def run(method: Method, options: Options) -> Path:
     else:
         if options.data is not None:
             _records(options)  # a bad record stops the run before anything is written
-        folder.mkdir(parents=True, exist_ok=True)
-        _write(path, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            _write(path, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+        except OSError as error:
+            raise RunError(
+                f"{folder}: cannot be written ({error.strerror}). Choose another --out."
+            ) from None
     return _go(method, preset, options, folder)
 
 
@@ -395,7 +411,15 @@ def read_config(folder: Path) -> dict[str, Any]:
     path = folder / "config.yaml"
     if not path.is_file():
         raise RunError(f"{folder}: no config.yaml, so this is no run. `runs/` lists the runs.")
-    config: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    try:
+        config: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+        Preset.model_validate(config["settings"])
+        find_method(config["method"])
+        options_of(config, folder)
+    except (yaml.YAMLError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RunError(
+            f"{path}: damaged ({type(error).__name__}). Start the run anew with another --out."
+        ) from None
     return config
 
 
@@ -448,6 +472,7 @@ def _go(method: Method, preset: Preset, options: Options, folder: Path) -> Path:
             f"'{method.id}' sets {', '.join(idle)}, on which this engine does not act yet."
         )
     data = timed("data", lambda: load_data(preset, options, folder))
+    _check_batches(preset, data)
     _limit_threads(preset)
     import transformers
 
@@ -512,6 +537,19 @@ def _go(method: Method, preset: Preset, options: Options, folder: Path) -> Path:
     return folder
 
 
+def _check_batches(preset: Preset, data: Data) -> None:
+    """TRL leaves out a batch of groups that is not full; with too few questions it would be all."""
+    for name, settings in preset.stages.items():
+        batch = settings.batch_size * int(os.environ.get("WORLD_SIZE", "1"))
+        batch *= settings.steps_per_generation * settings.gradient_accumulation
+        if settings.kind == "grpo" and len(data.train[name]) < batch:
+            raise RunError(
+                f"stages.{name}.batch_size: a step takes {batch} questions, but there are "
+                f"{len(data.train[name])}. Add records, or lower it (--set stages."
+                f"{name}.batch_size=1)."
+            )
+
+
 def _device() -> str:
     import torch
 
@@ -522,16 +560,25 @@ def _base_model(preset: Preset, method: Method, data: Data) -> str | Path:
     """The hub id, or a small model built from the texts of this run."""
     if preset.model.id != "tiny":
         return preset.model.id
-    from reproductions.shared.models.tiny import TinyConfig, build
+    from reproductions.shared.models.tiny import build
 
     assert method.prompt is not None
     texts = ["system\nYou are a helpful assistant.", "user\n", "assistant\n"]
     for samples in data.train.values():
         texts += [method.prompt(s) for s in samples]
         texts += [method.format_target(s) for s in samples] if method.format_target else []
+    return build(cache_folder() / "models", _tiny(preset), texts)
+
+
+def _tiny(preset: Preset) -> TinyConfig:
+    """Sizes of the small model; impossible ones are refused."""
+    from reproductions.shared.models.tiny import TinyConfig
+
     sizes = preset.model.tiny.model_dump() if preset.model.tiny else {}
-    config = TinyConfig(family=preset.model.family, seed=preset.seed, **sizes)  # type: ignore[arg-type]
-    return build(cache_folder() / "models", config, texts)
+    try:
+        return TinyConfig(family=preset.model.family, seed=preset.seed, **sizes)  # type: ignore[arg-type]
+    except ValueError as error:
+        raise RunError(f"model.tiny, model.family: {error}") from None
 
 
 def _limit_threads(preset: Preset) -> None:

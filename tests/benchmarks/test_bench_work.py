@@ -19,7 +19,7 @@ def checkpoint(tmp_path_factory):
 
 
 @pytest.mark.parametrize("video", list(update.CLIPS.items()), ids=lambda v: str(v[0]))
-def test_clips_have_as_many_tokens_as_their_name_says(checkpoint, video):
+def test_clips_have_as_many_tokens_as_their_name_says(video):
     tokens, name = video
     frames, side = (int(n) for n in name.split("x"))
     assert frames // 2 * (side // 28) ** 2 == tokens
@@ -40,11 +40,12 @@ def test_update_needs_less_when_packed_and_the_limits_say_so(checkpoint):
     assert need["packed"] < need["rows"] < need["naive"] < 8 * need["packed"]
 
 
+@pytest.mark.train
 @pytest.mark.parametrize("variant", [*step.VARIANTS["video"]])
 def test_step_variants_write_equally_long_answers(checkpoint, variant, monkeypatch):
     lengths = []
 
-    def reward(completions, completion_ids, **_):
+    def reward(prompts, completions, completion_ids, **_):
         lengths.extend(len(ids) for ids in completion_ids)
         return [float(i % 2) for i in range(len(completions))]
 

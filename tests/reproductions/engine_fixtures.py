@@ -44,12 +44,12 @@ class Engine:
         self.reads.append(path)
         return read_frames(path, self.spec)
 
-    def model(self, *, fused: bool = False, dtype: str = "float32") -> Any:
+    def model(self, *, fused: bool = False, dtype: str = "float32", attention: str = "sdpa") -> Any:
         """A fresh copy of the model, in eval mode."""
         from reproductions.shared.models.load import load_model
         from vidpost.catalog.preset import ModelSettings
 
-        settings = ModelSettings(id="tiny", family=self.family, dtype=dtype)
+        settings = ModelSettings(id="tiny", family=self.family, dtype=dtype, attention=attention)
         model = load_model(self.checkpoint, settings)
         if fused:
             from trl.trainer.utils import add_fused_lm_head
@@ -58,7 +58,10 @@ class Engine:
         return model
 
     def encoder(
-        self, model: Any, prompt: Callable[[Sample], str] = think_then_answer, keep_bytes: int = 2**30
+        self,
+        model: Any,
+        prompt: Callable[[Sample], str] = think_then_answer,
+        keep_bytes: int = 2**30,
     ) -> Any:
         """An encoder with the checkpoint's processor."""
         from reproductions.shared.models.encode import Encoder

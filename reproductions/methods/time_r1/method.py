@@ -23,11 +23,9 @@ _plain = temporal_iou()
 
 
 def boundary_iou(prompts: list[Any], completions: list[Any], **columns: Any) -> list[float]:
-    """tIoU x (1 - |ds| / D) x (1 - |de| / D), D the duration; plain tIoU where D is unknown."""
+    """Overlap x (1 - |ds| / D) x (1 - |de| / D), D the duration; the overlap if D is unknown."""
     durations = [float(m.get("duration") or m.get("seconds") or 0) for m in columns["meta"]]
-    known = _graded(
-        prompts, completions, solution=columns["solution"], durations=durations
-    )
+    known = _graded(prompts, completions, solution=columns["solution"], durations=durations)
     plain = _plain(prompts, completions, solution=columns["solution"])
     return [k if d > 0 else p for k, p, d in zip(known, plain, durations, strict=True)]
 

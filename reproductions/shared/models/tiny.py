@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 Family = Literal["qwen2_5_vl", "qwen3_vl"]
 
@@ -71,6 +71,14 @@ class TinyConfig:
     initializer_range: float = 0.08
     max_positions: int = 4096
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.family not in get_args(Family):
+            raise ValueError(f"no small model of family '{self.family}'. Use {get_args(Family)}.")
+        for size, heads in (("hidden_size", "heads"), ("vision_hidden_size", "vision_heads")):
+            value, by = getattr(self, size), 4 * getattr(self, heads)
+            if value % by:  # rotary positions turn pairs of pairs
+                raise ValueError(f"{size}={value} is not a multiple of 4 x {heads} = {by}.")
 
 
 def train_tokenizer(texts: Iterable[str], vocab_size: int) -> Any:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import math
+import random
 from types import SimpleNamespace
 
 import pytest
 
-from reproductions.methods.deepvideo_r1.method import EPS, METHOD, loss
-from reproductions.shared.method import Context
+from reproductions.methods.deepvideo_r1.method import (
+    EPS,
+    build_group,
+    difficulty,
+    loss,
+    prepare_data,
+)
+from reproductions.shared.method import Context, Sample
 
 torch = pytest.importorskip("torch")
 
@@ -71,5 +78,26 @@ def test_a_group_of_equal_rewards_teaches_nothing():
     assert logps.grad.abs().max().item() < 2e-3  # the square of a normalised group is constant
 
 
-def test_the_paper_changes_the_loss_alone():
-    assert list(METHOD.hooks()) == ["loss"]
+def test_difficulty_is_measured_against_the_recent_past():
+    """0.5 has no past; 1 against 0.5; 0 against their mean 0.75."""
+    assert difficulty([0.5, 1.0, 0.0]) == [0.0, -0.5, 0.75]
+    # Only the last 100: after 100 ones the first 0 is forgotten.
+    assert difficulty([0.0] + [1.0] * 100 + [1.0])[-1] == 0.0
+
+
+def test_hard_samples_get_a_hint_and_easy_ones_lose_frames():
+    def sample(name, **meta):
+        return Sample(
+            id=name, question="?", answer="A", video="v.mp4", rationale="a b c d", meta=meta
+        )
+
+    given = [sample(str(r), mean_reward=r) for r in (0.5, 1.0, 0.0)] + [sample("new")]
+    middle, easy, hard, new = prepare_data(given, Context(settings={"kind": "grpo"}))
+    assert (middle.question, new) == ("?", given[3])
+    assert hard.question == "?\nHint: a b c"  # 0.75 of four words
+    assert easy.meta["hidden"] == 0.5
+    assert prepare_data(given, Context(settings={"kind": "sft"})) == given
+    (part,) = build_group(easy, Context(num_generations=8, rng=random.Random(0)))
+    frames = part.frames(8)
+    assert len(frames) == 4 and frames == sorted(set(frames)) and part.n == 8
+    assert build_group(hard, Context(num_generations=8))[0].frames is None

@@ -135,7 +135,9 @@ def test_all_wrong_groups_get_nothing(context):
 
 def without_bonus(case):
     """The same group without its twin: nobody can earn the temporal bonus."""
-    return shape_rewards(group(case.scores["accuracy"][:4], formats=case.scores["format"][:4]), PAPER)
+    return shape_rewards(
+        group(case.scores["accuracy"][:4], formats=case.scores["format"][:4]), PAPER
+    )
 
 
 @pytest.mark.parametrize("right", [1, 2, 3])

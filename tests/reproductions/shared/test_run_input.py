@@ -1,4 +1,4 @@
-"""Bad input gets one message with place, fault and remedy, exit code 2, and leaves nothing behind."""
+"""Bad input gets one message (place, fault, remedy), exit code 2, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from click.testing import CliRunner
 
 pytest.importorskip("torch")
 
-from reproductions.shared.run import Options, RunError, find_method, settings_of  # noqa: E402
-from vidpost.cli.main import main  # noqa: E402
+from reproductions.shared.run import Options, RunError, find_method, settings_of
+from vidpost.cli.main import main
 
 
 @pytest.fixture

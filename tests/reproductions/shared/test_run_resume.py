@@ -129,7 +129,9 @@ def test_the_uninterrupted_run_left_what_it_should(whole):
     assert len(records(whole / "predictions" / "rl.jsonl")) == 1 + 6
     # Both stages have moved every weight, so that equal weights mean something.
     config = yaml.safe_load((whole / "config.yaml").read_text())
-    stages = [load_file(whole / "stages" / s / "final" / "model.safetensors") for s in ("sft", "rl")]
+    stages = [
+        load_file(whole / "stages" / s / "final" / "model.safetensors") for s in ("sft", "rl")
+    ]
     assert all(not torch.equal(stages[0][k], stages[1][k]) for k in stages[0])
     assert config["settings"]["stages"]["rl"]["max_steps"] == 7
 

@@ -100,6 +100,15 @@ class Site:
         return graph.entries_by_word(self.catalog)
 
     @cached_property
+    def by_kind_and_word(self) -> dict[tuple[str, str], list[str]]:
+        """(kind, word id) -> ids of the entries below the word, sorted."""
+        found: dict[tuple[str, str], list[str]] = {}
+        for word, members in self.by_word.items():
+            for kind, name in members:
+                found.setdefault((kind, word), []).append(name)
+        return found
+
+    @cached_property
     def kinds(self) -> dict[str, str]:
         """Entry id -> its kind."""
         return {entry.id: kind for kind, entry in self.catalog.entries()}

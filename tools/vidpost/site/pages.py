@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from itertools import groupby
+from heapq import nsmallest
+from itertools import groupby, islice
 from typing import Any, NamedTuple
 
 from markupsafe import Markup
@@ -31,6 +32,9 @@ from vidpost.site.render import Renderer, base, raw
 from vidpost.site.text import number, plain
 
 SURVEY_ARXIV = "2510.05034"
+
+MOST_ROWS = 30
+"""Rows of reported numbers on a method's page, which must stay light."""
 
 Pages = Iterator[tuple[str, str]]
 """(path below docs/, text)."""
@@ -123,11 +127,12 @@ def _near(site: Site, kind: str, entry: Work) -> list[str]:
     """Up to eight entries of the kind that share most leaves, nearest first."""
     shared: Counter[str] = Counter()
     for word in entry.taxonomy:
-        for other_kind, other in site.by_word.get(word, ()):
-            if other_kind == kind and other != entry.id:
-                shared[other] += 1
-    ranked = sorted(shared, key=lambda name: (-shared[name], name))
-    return ranked[:8]
+        shared.update(site.by_kind_and_word.get((kind, word), ()))
+    del shared[entry.id]
+    most = max(shared.values(), default=0)
+    if most == 1:  # all are equally near: the first by id
+        return list(islice(shared, 8))
+    return nsmallest(8, shared, key=lambda name: (-shared[name], name))
 
 
 def _method(site: Site, entry: MethodEntry) -> dict[str, Any]:
@@ -147,7 +152,6 @@ def _method(site: Site, entry: MethodEntry) -> dict[str, Any]:
         "reproductions": site.cards(kind="reproduction", method=entry.id),
         "miniatures": site.cards(kind="miniature", method=entry.id),
         "claims": site.claims(entry),
-        "plot": None,
         "hyperparameters": settings,
         "has_mini": (site.folder(entry) / "mini.yaml").is_file(),
         "openness": site.openness(entry),
@@ -201,16 +205,21 @@ def _numbers(entry: MethodEntry) -> tuple[dict[str, Any] | None, list[str]]:
             cell = Cell(f"{old.text}, {cell.text}", old.flag or cell.flag)
         row["cells"][model] = cell
         row["sources"].add(sources.index(item.source) + 1)
-    place = {name: at for at, name in enumerate(dict.fromkeys(key[0] for key in rows))}
+    total = len(rows)
+    if total > MOST_ROWS:  # those that state their frames first; the boards have them all
+        stated_first = sorted(rows, key=lambda key: not re.search(r"\d+ (?:frames|fps)", key[3]))
+        kept = set(stated_first[:MOST_ROWS])
+        rows = {key: row for key, row in rows.items() if key in kept}
     groups = []
-    for name in place:
+    for name in dict.fromkeys(key[0] for key in rows):
         members = [row for key, row in rows.items() if key[0] == name]
         for row in members:
             row["sources"] = sorted(row["sources"])
         groups.append({"benchmark": name, "rows": members})
     filled = sum(len(row["cells"]) for row in rows.values())
     columns = models if len(models) <= 4 and filled >= len(models) * len(rows) / 2 else []
-    return {"columns": columns, "groups": groups}, sources
+    table = {"columns": columns, "groups": groups, "shown": len(rows), "total": total}
+    return table, sources
 
 
 def _by_protocol(cards: dict[str, ResultCard]) -> list[tuple[str, dict[str, ResultCard]]]:

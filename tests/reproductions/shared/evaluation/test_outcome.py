@@ -8,10 +8,10 @@ import pytest
 
 pytest.importorskip("torch")
 
-from reproductions.shared.evaluation.outcome import SCORE, _cost, protocol_of, summarise  # noqa: E402
-from reproductions.shared.evaluation.statistics import wilson  # noqa: E402
-from reproductions.shared.prompts import answer_only  # noqa: E402
-from reproductions.shared.run import (  # noqa: E402
+from reproductions.shared.evaluation.outcome import SCORE, _cost, protocol_of, summarise
+from reproductions.shared.evaluation.statistics import wilson
+from reproductions.shared.prompts import answer_only
+from reproductions.shared.run import (
     Options,
     complete,
     find_method,

@@ -106,9 +106,9 @@ def test_a_fault_of_the_generator_alone_is_named(measure, monkeypatch):
 
 
 def test_answers_that_see_each_other_in_the_packed_row_are_found(measure, monkeypatch):
-    real = forward._block_mask
+    real = forward._attention
     monkeypatch.setattr(
-        forward, "_block_mask", lambda segment, dtype: real(segment.clamp(max=0), dtype)
+        forward, "_attention", lambda model, segment: real(model, segment.clamp(max=1))
     )
     result = measure()
     assert result.packed > TOLERANCE > max(result.rows, result.generator)

@@ -115,7 +115,9 @@ def test_what_a_model_writes_is_data(tmp_path):
 def test_times_and_facts_of_the_generator_are_noted(tmp_path):
     class One:
         def generate(self, requests, sampling):
-            return [[Completion("<answer>A</answer>", (1, 2), (0.0, 0.0), False, 57, 8)]] * len(requests)
+            return [[Completion("<answer>A</answer>", (1, 2), (0.0, 0.0), False, 57, 8)]] * len(
+                requests
+            )
 
     records = ask(tmp_path / "x.jsonl", One(), SAMPLES[:1], times=lambda s: (0.5, 1.5))
     (record,) = records

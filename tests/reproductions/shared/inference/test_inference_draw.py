@@ -27,7 +27,9 @@ from reproductions.shared.method import Sample  # noqa: E402
 
 NOTHING = torch.tensor([], dtype=torch.long)
 GRID = torch.linspace(0, 1, 2001, dtype=torch.float64)[:-1]
-ALMOST_ONE = torch.nextafter(torch.ones((), dtype=torch.float64), torch.zeros((), dtype=torch.float64))
+ALMOST_ONE = torch.nextafter(
+    torch.ones((), dtype=torch.float64), torch.zeros((), dtype=torch.float64)
+)
 
 
 def draw(logits, uniform, forbidden=NOTHING, **sampling):
@@ -77,7 +79,9 @@ def test_greedy_is_the_likeliest_token_that_is_allowed():
     torch.testing.assert_close(logprob, expected)
 
 
-@pytest.mark.parametrize("limits", [{}, {"top_k": 1}, {"top_p": 1e-9}, {"top_k": 100, "top_p": 0.5}])
+@pytest.mark.parametrize(
+    "limits", [{}, {"top_k": 1}, {"top_p": 1e-9}, {"top_k": 100, "top_p": 0.5}]
+)
 def test_a_struck_out_token_is_never_drawn_even_if_it_is_all_but_certain(limits):
     logits = torch.tensor([0.0, 50.0, 1.0, 0.5])
     uniform = torch.cat([GRID, ALMOST_ONE[None]])
@@ -85,7 +89,7 @@ def test_a_struck_out_token_is_never_drawn_even_if_it_is_all_but_certain(limits)
     assert 1 not in token.tolist()
     assert (logprob < -40).all()  # its own, not that of the rest
     assert (token == 2).any()
-    if limits.get("top_k") == 1 or "top_p" in limits and "top_k" not in limits:
+    if limits.get("top_k") == 1 or ("top_p" in limits and "top_k" not in limits):
         assert (token == 2).all()
 
 
@@ -102,7 +106,7 @@ def test_the_end_of_the_unit_interval_stays_inside_the_nucleus():
     [{"temperature": -1}, {"top_p": 0}, {"top_p": 1.1}, {"top_k": -1}, {"max_new_tokens": 0}],
 )
 def test_impossible_sampling_is_refused(bad):
-    with pytest.raises(ValueError, match="needed|at least 1"):
+    with pytest.raises(ValueError, match=r"needed|at least 1"):
         Sampling(**bad)
 
 

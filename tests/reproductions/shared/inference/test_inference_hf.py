@@ -50,7 +50,13 @@ def shapes(loaded):
 def requests_of(engine):
     """Videos with prompts of two lengths, shuffled frames and a text."""
     a, b, c = engine.samples[:3]
-    return [Request(a, 2), Request(b), Request(text_only(b)), Request(c, 3), Request(a, 1, SHUFFLED)]
+    return [
+        Request(a, 2),
+        Request(b),
+        Request(text_only(b)),
+        Request(c, 3),
+        Request(a, 1, SHUFFLED),
+    ]
 
 
 def reference(engine, model, encoder, sample, order, new):

@@ -191,7 +191,8 @@ def test_rows_share_the_features_of_their_video(engine, loaded):
         with shared_vision(model, [1, 0, 1]):
             rows = base.get_video_features(**videos)
         after = base.get_video_features(**videos)
-    assert [torch.equal(a, b) for a, b in zip(single.pooler_output, after.pooler_output)] == [True] * 2
+    for a, b in zip(single.pooler_output, after.pooler_output, strict=True):
+        assert torch.equal(a, b)
     for row, video in enumerate([1, 0, 1]):
         assert torch.equal(rows.pooler_output[row], single.pooler_output[video])
     if engine.family == "qwen3_vl":

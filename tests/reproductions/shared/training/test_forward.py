@@ -7,6 +7,9 @@ from engine_fixtures import text_only
 
 torch = pytest.importorskip("torch")
 
+from transformers import AutoConfig  # noqa: E402
+from trl.trainer.utils import add_fused_lm_head  # noqa: E402
+
 from reproductions.shared.models.encode import base_of  # noqa: E402
 from reproductions.shared.training.forward import Part, score_packed, score_rows  # noqa: E402
 
@@ -14,15 +17,16 @@ SHUFFLED = (5, 2, 7, 0, 3, 6, 1, 4)
 ANSWERS = 3
 
 
-@pytest.fixture(scope="module")
-def loaded(engine):
-    model = engine.model(fused=True)
+@pytest.fixture(scope="module", params=["sdpa", "eager"])
+def loaded(request, engine):
+    """With two calls over blocks ("sdpa"), and with a mask over the whole row ("eager")."""
+    model = engine.model(fused=True, attention=request.param)
     return model, engine.encoder(model)
 
 
 @pytest.fixture(scope="module")
 def batch(engine, loaded):
-    """Two videos with prompts of unequal length, a text, and a twin of the first on shuffled frames.
+    """Two videos with prompts of unequal length, a text, and a shuffled twin of the first.
 
     Answers have unequal lengths; the first of each part is one token long.
     """
@@ -102,6 +106,46 @@ def test_gradients_of_every_parameter_agree(loaded, batch):
             error = (ours[name] - expected).norm() / expected.norm()
             assert expected.norm() > 0 and error < 1e-5, f"{score.__name__} {name}: {error:.1e}"
     model.zero_grad(set_to_none=True)
+
+
+def test_grouped_query_attention(engine, loaded, batch):
+    """The published models share key-value heads among query heads; the small ones do not."""
+    model, _ = loaded
+    config = AutoConfig.from_pretrained(engine.checkpoint)
+    config.text_config.num_key_value_heads = 1
+    config.text_config._attn_implementation = model.config.text_config._attn_implementation
+    grouped = type(model)(config).eval()
+    add_fused_lm_head(grouped, outputs=("log_probs", "entropy"))
+    parts, ids, mask = batch
+    with torch.no_grad():
+        plain = naive(grouped, parts, ids, mask)
+        packed, _ = score_packed(grouped, parts, ids, mask)
+    torch.testing.assert_close(packed * mask, plain * mask, atol=1e-5, rtol=0)
+
+
+def test_gradient_checkpointing_changes_nothing(loaded, batch):
+    model, _ = loaded
+    parts, ids, mask = batch
+    plain = gradients(model, score_packed(model, parts, ids, mask)[0], mask)
+    model.gradient_checkpointing_enable({"use_reentrant": False})
+    model.train()
+    again = gradients(model, score_packed(model, parts, ids, mask)[0], mask)
+    model.gradient_checkpointing_disable()
+    model.eval()
+    model.zero_grad(set_to_none=True)
+    for name, expected in plain.items():
+        assert (again[name] - expected).norm() < 1e-6 * expected.norm(), name
+
+
+@pytest.mark.parametrize("score", [score_rows, score_packed])
+def test_bfloat16_stays_close(loaded, batch, score):
+    model, _ = loaded
+    parts, ids, mask = batch
+    with torch.no_grad():
+        whole, _ = score(model, parts, ids, mask)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            half, _ = score(model, parts, ids, mask)
+    assert ((half - whole) * mask).abs().max() < 0.1
 
 
 def test_one_vision_pass_over_each_distinct_video(loaded, batch):

@@ -101,7 +101,9 @@ def test_advantages_of_a_scripted_case(qwen, tmp_path, script, scale):
     if scale == "group":
         # 1.25 +- 0.9574, 0.75 +- 0.5
         assert stdev(totals[0]) == pytest.approx(0.957427, abs=1e-6)
-        expected = [d / (stdev(t) + 1e-4) for t, ds in zip(totals, deviations) for d in ds]
+        expected = [
+            d / (stdev(t) + 1e-4) for t, ds in zip(totals, deviations, strict=True) for d in ds
+        ]
         assert expected[0] == pytest.approx(0.75 / 0.957527, abs=1e-5)
     else:
         spread = stdev(totals[0] + totals[1]) + 1e-4 if scale == "batch" else 1.0
@@ -183,15 +185,15 @@ def test_an_untrained_twin_on_shuffled_frames_informs_rewards_only(engine, tmp_p
     method = grpo_method(build_group=build_group, shape_rewards=shape_rewards)
     samples = [engine.samples[0], text_only(engine.samples[1])]
     records = []
-    trainer = grpo_trainer(
-        engine, tmp_path, method, samples=samples, on_rollouts=records.extend
-    )
+    trainer = grpo_trainer(engine, tmp_path, method, samples=samples, on_rollouts=records.extend)
     batch = one_batch(trainer)
     video, text = groups
     assert video.views == ["ordered"] * 4 + ["shuffled"] * 2
     assert video.trained == [True] * 4 + [False] * 2
     assert text.views == ["ordered"] * 4
-    assert [len(x) for x in (video.completions, video.lengths, video.scores["even_share"])] == [6] * 3
+    assert [len(x) for x in (video.completions, video.lengths, video.scores["even_share"])] == [
+        6
+    ] * 3
     assert sorted(orders[0]) == list(range(8)) and orders[0] != list(range(8))
     # Only the eight trained answers are in the loss, on their own prompts.
     assert batch["groups"] == [(0, 4), (4, 8)] and len(batch["completion_ids"]) == 8
@@ -231,9 +233,7 @@ def test_given_answers_join_the_group(qwen, tmp_path):
     tokenizer = trainer.encoder.tokenizer
     ids = [*tokenizer(gold, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
     assert batch["completion_ids"][3][batch["completion_mask"][3].bool()].tolist() == ids
-    assert records[3]["total"] == pytest.approx(
-        even_share([], completion_ids=[ids])[0]
-    )
+    assert records[3]["total"] == pytest.approx(even_share([], completion_ids=[ids])[0])
     # A given answer is cut like a sampled one, and a group may hold nothing else.
     trainer.args.max_completion_length = 4
     plan[0] = Rollouts(0, given=(gold, answer("3")))
@@ -376,9 +376,10 @@ def test_own_loss_sees_everything_and_replaces_trl(qwen, tmp_path):
     trainer.current_gradient_accumulation_steps = 4
     torch.testing.assert_close(gradient(trainer, batch)[0], value / 4)
     trainer.train()
-    assert all(not torch.equal(p, q) for p, q in zip(
-        trainer.model.parameters(), weights_of(qwen.model()).values(), strict=True
-    ))
+    assert all(
+        not torch.equal(p, q)
+        for p, q in zip(trainer.model.parameters(), weights_of(qwen.model()).values(), strict=True)
+    )
 
 
 def test_vision_tokens_are_not_sampled_while_training(qwen, tmp_path):

@@ -13,9 +13,9 @@ from packaging.requirements import Requirement
 
 torch = pytest.importorskip("torch")
 
-from reproductions.shared.training.grpo import OVERRIDES, VideoGRPOTrainer  # noqa: E402
-
 from trl import GRPOTrainer  # noqa: E402
+
+from reproductions.shared.training.grpo import OVERRIDES, VideoGRPOTrainer  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[4]
 

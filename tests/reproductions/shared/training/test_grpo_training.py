@@ -18,12 +18,12 @@ from engine_fixtures import (
 
 torch = pytest.importorskip("torch")
 
+from trl import GRPOTrainer  # noqa: E402
+
 from reproductions.shared.inference.engine import Completion  # noqa: E402
 from reproductions.shared.models.load import load_model, load_processor  # noqa: E402
 from reproductions.shared.training import grpo  # noqa: E402
 from vidpost.catalog.preset import Lora, ModelSettings  # noqa: E402
-
-from trl import GRPOTrainer  # noqa: E402
 
 pytestmark = pytest.mark.train
 
@@ -44,7 +44,8 @@ KINDS = ("packed", "rows", "lora", "checkpointing", "lora checkpointing", "bf16"
 
 @pytest.mark.parametrize(
     ("engine", "kind"),
-    [("qwen2_5_vl", k) for k in KINDS] + [("qwen3_vl", k) for k in ("packed", "lora checkpointing")],
+    [("qwen2_5_vl", k) for k in KINDS]
+    + [("qwen3_vl", k) for k in ("packed", "lora checkpointing")],
     indirect=["engine"],
 )
 def test_two_steps_change_every_trainable_parameter(engine, tmp_path, kind):
@@ -155,6 +156,33 @@ def test_packed_and_row_training_take_the_same_step(engine, tmp_path):
         assert (after[1][name] - value).norm() < 1e-4 * moved, name
 
 
+def test_a_packed_forward_that_is_wrong_is_switched_off(qwen, tmp_path, monkeypatch, caplog):
+    real = grpo.score_packed
+    monkeypatch.setattr(grpo, "score_packed", lambda *a: (real(*a)[0] - 0.01, real(*a)[1]))
+    trainer = grpo_trainer(qwen, tmp_path, max_steps=1)
+    with caplog.at_level("WARNING"):
+        trainer.train()
+    assert not trainer.packed
+    assert "packed forward is switched off" in caplog.text
+
+
+def test_dropout_does_not_switch_it_off(qwen, tmp_path):
+    """Two forwards with dropout differ; the check must not mistake that for a fault."""
+    settings = ModelSettings(
+        id="tiny",
+        family=qwen.family,
+        dtype="float32",
+        lora=Lora(rank=4, alpha=8, dropout=0.5),
+    )
+    model = load_model(qwen.checkpoint, settings, train=True)
+    for name, parameter in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter, std=0.1)
+    trainer = grpo_trainer(qwen, tmp_path, model=model, max_steps=1)
+    trainer.train()
+    assert trainer.packed and trainer.model.training
+
+
 # --- stock TRL -------------------------------------------------------------------------------
 
 
@@ -241,7 +269,7 @@ def test_on_text_the_trainer_takes_the_steps_of_stock_trl(qwen, tmp_path, monkey
 
 
 def test_a_group_is_never_split(qwen, tmp_path):
-    with pytest.raises(ValueError, match="splits groups.*multiple"):
+    with pytest.raises(ValueError, match=r"splits groups.*multiple"):
         grpo_trainer(
             qwen,
             tmp_path,

@@ -9,12 +9,12 @@ from engine_fixtures import text_only, weights_of
 
 torch = pytest.importorskip("torch")
 
+from trl import SFTConfig  # noqa: E402
+
 from reproductions.baselines.grpo.method import METHOD  # noqa: E402
 from reproductions.shared.method import Method  # noqa: E402
 from reproductions.shared.prompts import rationale_target  # noqa: E402
 from reproductions.shared.training.sft import VideoCollator, VideoSFTTrainer  # noqa: E402
-
-from trl import SFTConfig  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,9 @@ def test_labels_cover_the_target_and_nothing_else(engine, loaded):
         text = encoder.tokenizer.decode(batch["labels"][row][counted])
         assert text == rationale_target(sample) + "<|im_end|>"
         first = int(counted.nonzero()[0])
-        assert first == len(prompt.ids) and counted.sum() + first == batch["attention_mask"][row].sum()
+        assert (
+            first == len(prompt.ids) and counted.sum() + first == batch["attention_mask"][row].sum()
+        )
         assert torch.equal(batch["input_ids"][row][:first], prompt.ids)
         assert torch.equal(batch["input_ids"][row][counted], batch["labels"][row][counted])
         assert batch["position_ids"][0, row, first] == prompt.next_position
@@ -116,7 +118,7 @@ def test_the_loss_is_the_cross_entropy_of_the_target(engine, loaded, tmp_path, s
     model.zero_grad(set_to_none=True)
     total, count = by_hand(model, encoder, samples, spans)
     (total / count).backward()
-    assert loss.item() == pytest.approx(float(total / count), abs=1e-5)
+    assert loss.item() == pytest.approx((total / count).item(), abs=1e-5)
     for name, parameter in model.named_parameters():
         error = (ours[name] - parameter.grad).norm() / parameter.grad.norm()
         assert error < 1e-4, f"{name}: {error:.1e}"

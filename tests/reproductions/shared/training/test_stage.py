@@ -89,7 +89,7 @@ def test_an_interrupted_stage_ends_with_the_same_weights(qwen, tmp_path, monkeyp
     start = load_file(qwen.checkpoint / "model.safetensors")
     adapted = "model__lora" in settings  # which leaves embeddings, norms and biases alone
     moved = [k for k in first if not torch.equal(first[k], start[k])]
-    assert len(moved) == len(first) or adapted and len(moved) > len(first) / 3
+    assert len(moved) == len(first) or (adapted and len(moved) > len(first) / 3)
     rollouts = [(tmp_path / f / "rollouts.jsonl").read_text() for f in ("whole", "cut")]
     assert rollouts[0] == rollouts[1]
     noise = ("time", "step_time")
@@ -148,7 +148,10 @@ def test_steps_of_a_stage(settings, samples, processes, expected):
 
 def test_settings_become_trl_arguments(tmp_path):
     preset = preset_of(
-        stages__rl__num_iterations=2, stages__rl__steps_per_generation=3, seed=4, stages__rl__top_p=0.9
+        stages__rl__num_iterations=2,
+        stages__rl__steps_per_generation=3,
+        seed=4,
+        stages__rl__top_p=0.9,
     )
     settings = preset.stages["rl"]
     common = stages._arguments(preset, settings, tmp_path, 50, "cpu")
@@ -160,7 +163,10 @@ def test_settings_become_trl_arguments(tmp_path):
     assert special["beta"] == settings.beta and special["epsilon"] == settings.epsilon
     warm = settings.model_copy(update={"scheduler": "constant", "warmup_ratio": 0.1})
     arguments = stages._arguments(preset, warm, tmp_path, 50, "cpu")
-    assert (arguments["lr_scheduler_type"], arguments["warmup_steps"]) == ("constant_with_warmup", 5)
+    assert (arguments["lr_scheduler_type"], arguments["warmup_steps"]) == (
+        "constant_with_warmup",
+        5,
+    )
 
 
 @pytest.mark.train

@@ -1,0 +1,51 @@
+"""The difficulty weight of UniVG-R1, with numbers worked out by hand."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from reproductions.methods.univg_r1.method import advantages, region_iou, shape_rewards
+from reproductions.shared.method import Context, Group, Sample
+
+
+def iou(answer, gold):
+    return region_iou(prompts=[""], completions=[f"<answer>{answer}</answer>"], solution=[gold])[0]
+
+
+@pytest.mark.parametrize(
+    ("answer", "gold", "expected"),
+    [
+        ("4.0 to 6.0", "2.0 to 6.0", 0.5),
+        ("[[0, 0, 2, 2]]", "[[0, 0, 2, 4]]", 0.5),
+        ("[[0, 0, 2, 2], [0, 0, 1, 1]]", "[[0, 0, 2, 4], [0, 0, 1, 1]]", 0.75),
+        ("[[0, 0, 2, 2]]", "[[0, 0, 2, 4], [0, 0, 1, 1]]", 0.0),
+        ("somewhere", "[[0, 0, 2, 4]]", 0.0),
+        ("2.0 to 6.0", "[[0, 0, 2, 4]]", 0.0),
+    ],
+)
+def test_iou_of_spans_and_boxes(answer, gold, expected):
+    assert iou(answer, gold) == expected
+
+
+def group(overlap):
+    n = len(overlap)
+    sample = Sample(id="s", question="When?", answer="0.0 to 1.0")
+    scores = {"region_iou": overlap, "format": [1.0] * n}
+    return Group(sample, [""] * n, ["ordered"] * n, [True] * n, [9] * n, scores)
+
+
+def test_hard_groups_weigh_more():
+    """Mean IoU 0.5: weight e^0.5; 0 and 1 are -+0.7071 deviations from their mean.
+
+    Mean IoU 0.1 with the same spread of relative size 0.2: weight e^0.9.
+    """
+    medium = advantages(shape_rewards(group([0.0, 1.0]), Context()), Context())
+    assert medium == pytest.approx([-1.165658, 1.165658], abs=1e-3)
+    hard = shape_rewards(group([0.0, 0.2]), Context())
+    assert hard[1] / medium[1] == pytest.approx(math.exp(0.4), rel=1e-3)
+
+
+def test_equal_answers_teach_nothing_however_hard():
+    assert shape_rewards(group([0.0, 0.0, 0.0]), Context()) == [0.0, 0.0, 0.0]
