@@ -53,10 +53,11 @@ PARTS = {
     ),
     "step": Part(
         "A whole GRPO step",
-        "Rollout, rewards, update and optimiser, in groups of eight answers. Stock TRL takes no video; for video work it gets "
-        "half as many images as the clip has frames, which are as many vision tokens. All "
-        "variants write the same number of tokens. Decoding and processing of the clip are left "
-        "out everywhere, which flatters the naive variant: real ones decode each clip again.",
+        "Rollout, rewards, update and optimiser, in groups of eight answers. Stock TRL takes no "
+        "video; for video work it gets half as many images as the clip has frames, which are as "
+        "many vision tokens. All variants write the same number of tokens. Decoding and processing "
+        "of the clip are left out everywhere, which flatters the naive variant: real ones decode "
+        "each clip again.",
         (step.HEADER,),
     ),
     "decode": Part(

@@ -129,6 +129,7 @@ class Context:
 
     Attributes:
         variant: "paper" or "official_code": which of two disagreeing sources to follow.
+        stage: Name of the stage, as in the preset.
         seed: Seed of the run; hooks derive their own randomness from `rng`.
         step: Optimiser step, 0 before the first one.
         total_steps: Number of optimiser steps of the stage.
@@ -139,6 +140,7 @@ class Context:
     """
 
     variant: Literal["paper", "official_code"] = "paper"
+    stage: str = ""
     seed: int = 0
     step: int = 0
     total_steps: int = 1
@@ -167,7 +169,8 @@ class Method:
         prepare_data: (samples, context) -> samples; filter, order or rewrite training data.
         prompt: (sample) -> user text shown after the video.
         frames: (sample, candidate times [s], context) -> chosen times [s].
-        build_group: (sample, context) -> list of `Rollouts`; default one part of G answers.
+        build_group: (sample, context) -> list of `Rollouts`; default one part of G answers. In a
+            preference stage it says which answers a pair is chosen from.
         rewards: Reward functions with TRL's signature; names come from `__name__`.
         reward_weights: One weight a reward function; default 1.0 each.
         shape_rewards: (group, context) -> one total a trained answer; default the weighted sum.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 from engine_fixtures import FAMILIES, build_engine
 
@@ -20,14 +22,25 @@ def clips(engine_folder):
 
 
 @pytest.fixture(scope="session")
-def qwen(engine_folder, clips):
-    """The default family."""
+def frozen_heap():
+    """Trainers collect garbage at every start and end. The objects of the libraries, which make
+    that half a second each time, are set aside once they are imported."""
     pytest.importorskip("torch")
+    import reproductions.shared.training.stage  # noqa: F401
+
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.fixture(scope="session")
+def qwen(engine_folder, clips, frozen_heap):
+    """The default family."""
     return build_engine("qwen2_5_vl", engine_folder, clips)
 
 
 @pytest.fixture(scope="session", params=FAMILIES)
-def engine(request, engine_folder, clips):
+def engine(request, engine_folder, clips, frozen_heap):
     """Each family in turn."""
-    pytest.importorskip("torch")
     return build_engine(request.param, engine_folder, clips)

@@ -70,7 +70,10 @@ def cognitive_map(prompts: list[Any], completions: list[Any], **columns: Any) ->
     scores = []
     for completion, sample in zip(completions, columns["sample"], strict=True):
         drawn, gold = find_tag(text_of(completion)[:4000], "map"), gold_map(sample)
-        known = parse_map(drawn, sorted(gold)) if drawn is not None else {}
+        try:
+            known = parse_map(drawn or "", sorted(gold))
+        except OverflowError:  # a cell of 1e400
+            known = {}
         scores.append(NO_MAP if drawn is None else map_score(known, gold, GRID))
     return scores
 

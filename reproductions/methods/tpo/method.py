@@ -46,6 +46,8 @@ def thinned(frames: int) -> list[int]:
 
 def build_group(sample: Sample, context: Context) -> list[Rollouts]:
     """One answer to prefer, on the intact video, and one to reject, on what is left of it."""
+    if sample.video is None:
+        return [Rollouts(1)]  # nothing can be taken away, so there is no pair
     spans = segments(sample) if context.rng.random() < LOCALISED else []
 
     def left(frames: int) -> list[int]:

@@ -62,10 +62,10 @@ def taxonomy(descriptions: list[str], k: int = SKILLS) -> dict[str, Vector]:
 
 
 def _centre(members: list[str], points: dict[str, Vector], counts: Counter[str]) -> Vector:
-    total: Counter[str] = Counter()
+    total: Vector = {}
     for text in members:
         for word, value in points[text].items():
-            total[word] += counts[text] * value  # type: ignore[assignment]
+            total[word] = total.get(word, 0.0) + counts[text] * value
     norm = math.sqrt(sum(v * v for v in total.values()))
     return {word: value / norm for word, value in total.items()}
 

@@ -200,6 +200,7 @@ class VideoGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         )
         return Context(
             variant=self.context.variant,
+            stage=self.context.stage,
             seed=self.args.seed,
             step=step,
             total_steps=max(1, self.state.max_steps),

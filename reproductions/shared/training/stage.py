@@ -109,7 +109,12 @@ def train(
     at = int(checkpoint.name.rsplit("-", 1)[1]) if checkpoint else 0
     forget_after(log, stage.name, at)
     forget_after(rollouts, stage.name, at)
-    context = Context(variant=preset.variant, seed=preset.seed, settings=settings.model_dump())
+    context = Context(
+        variant=preset.variant,
+        stage=stage.name,
+        seed=preset.seed,
+        settings=settings.model_dump(),
+    )
     if method.prepare_data is not None:
         samples = method.prepare_data(list(samples), context)
     set_seed(preset.seed)  # new adapters draw their weights before the trainer sets a seed
@@ -169,7 +174,7 @@ def train(
                     settings.temperature, settings.top_p, settings.top_k, length, preset.seed
                 )
                 generator = HFGenerator(model, encoder)
-                pairs = sample_pairs(samples, generator, method, sampling)
+                pairs = sample_pairs(samples, generator, method, sampling, context=context)
                 if not pairs:
                     raise StageError(
                         "the model's answers to each question all score the same, so there is no "

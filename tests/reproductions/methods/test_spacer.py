@@ -56,6 +56,7 @@ def test_map_scores_by_hand():
     assert drawn('{"red": [[5, 2]]}') == pytest.approx(near / 2)
     assert drawn('{"red": [[5, 2]], "blue": [[9, 9]]}') == pytest.approx((near + 1) / 2)
     assert drawn('{"green": [[1, 1]]}') == 0.0
+    assert drawn('{"red": [[1e400, 2]]}') == 0.0
     nothing = cognitive_map(prompts=[""], completions=["<answer>A</answer>"], sample=[SAMPLE])
     assert nothing == [-1.0]
 

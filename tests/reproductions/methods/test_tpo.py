@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -50,6 +51,7 @@ def test_the_intact_answer_alone_may_be_chosen():
         assert left.frames(8) == wanted
         views.add(left.view)
     assert views == {"segment_missing", "thinned"}
+    assert len(build_group(replace(SAMPLE, video=None), Context(rng=Random(0)))) == 1
 
 
 def test_a_segment_that_is_the_whole_video_is_thinned_instead():

@@ -7,6 +7,10 @@ from engine_fixtures import text_only
 
 torch = pytest.importorskip("torch")
 
+from reproductions.shared.models import torchvision_cure  # noqa: E402
+
+torchvision_cure.apply()
+
 from transformers import AutoConfig  # noqa: E402
 from trl.trainer.utils import add_fused_lm_head  # noqa: E402
 

@@ -13,6 +13,10 @@ from packaging.requirements import Requirement
 
 torch = pytest.importorskip("torch")
 
+from reproductions.shared.models import torchvision_cure  # noqa: E402
+
+torchvision_cure.apply()
+
 from trl import GRPOTrainer  # noqa: E402
 
 from reproductions.shared.training.grpo import OVERRIDES, VideoGRPOTrainer  # noqa: E402

@@ -18,6 +18,10 @@ from engine_fixtures import (
 
 torch = pytest.importorskip("torch")
 
+from reproductions.shared.models import torchvision_cure  # noqa: E402
+
+torchvision_cure.apply()
+
 from trl import GRPOTrainer  # noqa: E402
 
 from reproductions.shared.inference.engine import Completion  # noqa: E402

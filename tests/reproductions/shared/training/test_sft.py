@@ -9,6 +9,10 @@ from engine_fixtures import text_only, weights_of
 
 torch = pytest.importorskip("torch")
 
+from reproductions.shared.models import torchvision_cure  # noqa: E402
+
+torchvision_cure.apply()
+
 from trl import SFTConfig  # noqa: E402
 
 from reproductions.baselines.grpo.method import METHOD  # noqa: E402

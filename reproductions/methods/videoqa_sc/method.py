@@ -1,7 +1,7 @@
-"""VideoEspresso learns to write evidence with places and times first, then to answer from it.
+"""VideoQA-SC learns to write evidence with places and times first, then to answer from it.
 
-Paper: VideoEspresso, arXiv 2411.14794: multimodal chain of thought, two-stage fine-tuning.
-Catalog: videoespresso
+Paper: VideoEspresso, arXiv 2411.14794: framework VideoQA-SC and its two-stage fine-tuning.
+Catalog: videoqa_sc
 Baseline: sft
 Delta: stages are evidence and answer; prepare_data asks the first for evidence alone;
     format_target writes the core frames' objects with time and box; loss_mask counts only the
@@ -65,7 +65,7 @@ def loss_mask(target: str) -> list[tuple[int, int]]:
 
 
 METHOD = Method(
-    id="videoespresso",
+    id="videoqa_sc",
     baseline="sft",
     stages=(Stage("evidence", "sft"), Stage("answer", "sft")),
     prepare_data=prepare_data,

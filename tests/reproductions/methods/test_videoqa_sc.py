@@ -1,4 +1,4 @@
-"""VideoEspresso: evidence, its stage and the masked loss, with numbers worked out by hand."""
+"""VideoQA-SC: evidence, its stage and the masked loss, with numbers worked out by hand."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from reproductions.methods.videoespresso import method
-from reproductions.methods.videoespresso.method import (
+from reproductions.methods.videoqa_sc import method
+from reproductions.methods.videoqa_sc.method import (
     METHOD,
     evidence,
     format_target,
