@@ -17,7 +17,6 @@ from typing import Any
 from reproductions.shared.method import Context, Method, Sample, Stage
 from reproductions.shared.prompts import think_then_answer
 
-EVIDENCE_TOKENS = 1024  # a hook is not told its stage; the first one's bound on targets says it
 TENTHS = 10  # our choice: boxes in tenths of the frame, short enough for a small model
 
 
@@ -46,7 +45,7 @@ def evidence(sample: Sample) -> str:
 
 def prepare_data(samples: list[Sample], context: Context) -> list[Sample]:
     """In the first stage samples that ask for evidence alone, in the second as they are."""
-    if context.settings.get("max_completion_length") != EVIDENCE_TOKENS:
+    if context.stage != "evidence":
         return samples
     return [replace(s, meta={**s.meta, "evidence_only": True}) for s in samples]
 

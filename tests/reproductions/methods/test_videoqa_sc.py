@@ -46,8 +46,8 @@ def test_evidence_names_time_object_and_box():
 def test_the_first_stage_learns_evidence_and_the_second_the_answer(preset):
     path = Path(method.__file__).with_name(f"{preset}.yaml")
     targets = {}
-    for name, settings in load_preset(path).stages.items():
-        (sample,) = prepare_data([seen(BLUE, RED)], Context(settings=settings.model_dump()))
+    for name in load_preset(path).stages:
+        (sample,) = prepare_data([seen(BLUE, RED)], Context(stage=name))
         target = format_target(sample)
         targets[name] = (target, [target[a:b] for a, b in loss_mask(target)])
     thought = "<think>1.0s blue 5 0 8 3; 4.0s red 1 3 5 6</think>"

@@ -163,3 +163,18 @@ def test_the_same_command_resumes_and_another_one_is_refused(whole, tmp_path):
     assert result.code == 2
     assert "other settings" in result.output and "--resume" in result.output
     assert_same(run, whole)
+
+
+def test_a_finished_run_passes_the_parity_check(whole, tmp_path):
+    result = vidpost(["doctor", "--parity", str(whole)], tmp_path)
+    assert result.code == 0, result.output
+    assert result.output.count("  ok") == 3 and "equal to the processor's: yes" in result.output
+
+
+def test_a_finished_run_is_evaluated_on_fresh_clips(whole, tmp_path):
+    before = digest(whole / "predictions" / "rl.jsonl")
+    command = ["eval", str(whole), "--seed", "5", "--limit", "4", "--json"]
+    result = vidpost(command, tmp_path)
+    assert result.code == 0, result.output
+    assert '"n": 4' in result.output
+    assert digest(whole / "predictions" / "rl.jsonl") == before

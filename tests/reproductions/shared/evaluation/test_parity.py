@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from click.testing import CliRunner
 
 torch = pytest.importorskip("torch")
 
+from reproductions.shared import run  # noqa: E402
 from reproductions.shared.evaluation.parity import TOLERANCE, Parity, check  # noqa: E402
 from reproductions.shared.inference import hf  # noqa: E402
 from reproductions.shared.models import encode  # noqa: E402
 from reproductions.shared.models.encode import Encoder, base_of  # noqa: E402
 from reproductions.shared.training import forward  # noqa: E402
+from vidpost.cli.main import main  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +142,20 @@ def test_no_number_is_no_pass(where):
     sound = {"generator": 0.0, "rows": 0.0, "packed": 0.0, "blind": 1.0}
     assert Parity(1, 1, True, **sound).passed
     assert not Parity(1, 1, True, **sound | {where: float("nan")}).passed
+
+
+@pytest.mark.parametrize(("rows", "code"), [(1e-6, 0), (1e-3, 1)])
+def test_the_command_exits_with_the_verdict(monkeypatch, rows, code):
+    found = Parity(1, 1, True, generator=1e-6, rows=rows, packed=1e-6, blind=0.2)
+    monkeypatch.setattr(run, "parity_of", lambda folder: found)
+    result = CliRunner().invoke(main, ["doctor", "--parity", "runs/x"])
+    assert result.exit_code == code
+    assert ("TOO LARGE" in result.output) == bool(code)
+
+
+def test_the_command_names_a_folder_that_is_no_run(tmp_path):
+    result = CliRunner().invoke(main, ["doctor", "--parity", str(tmp_path)])
+    assert result.exit_code == 2 and "no config.yaml" in result.output
 
 
 def test_the_check_leaves_the_model_usable(engine, model, measure):
