@@ -47,7 +47,8 @@ PARTS = {
         "do that know no groups: prompt and pixels G times. The token limit is G (P + R) / "
         "(P + G R). The FLOP limits count attention pairs and the vision tower as well; the tower "
         "is the same work in *packed* and *rows*, so that limit is lower, and it is G times the "
-        "work in *naive*, so that one is higher. A ratio below its limit is room for improvement. "
+        "work in *naive*, so that one is higher. Limits count operations, not memory traffic, "
+        "so a ratio can exceed its limit; one below it is room for improvement. "
         "MiB is the growth of the peak memory during forward and backward.",
         (update.TIME, update.MEMORY),
     ),

@@ -27,7 +27,15 @@ from reproductions.shared.evaluation.statistics import (
     paired_seed_test,
 )
 from reproductions.shared.method import Method
-from reproductions.shared.run import Options, RunError, complete, find_method, run, settings_of
+from reproductions.shared.run import (
+    Options,
+    RunError,
+    complete,
+    find_method,
+    preset_path,
+    run,
+    settings_of,
+)
 from vidpost.catalog.models import Claim
 
 LEVEL = 0.95
@@ -101,6 +109,8 @@ def test_claim(
     seeds = seeds or claim.seeds
     began = time.time()
     methods = [find_method(m) for m in claim.compare]
+    # Both run the first method's preset: the same world, the same model, the same number of steps.
+    options = replace(options, preset=str(preset_path(methods[0], options.preset)))
     scores: dict[str, list[float]] = {m.id: [] for m in methods}
     for seed in seeds:
         first: tuple[Method, Path] | None = None

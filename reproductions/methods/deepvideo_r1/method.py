@@ -35,7 +35,7 @@ def prepare_data(samples: list[Sample], context: Context) -> list[Sample]:
     share of the frames it loses. Both shares are the difficulty: the paper names no scales.
     """
     measured = [s for s in samples if "mean_reward" in s.meta]
-    if context.settings.get("kind") == "sft" or not measured:
+    if context.stage == "sft" or not measured:
         return samples
     gaps = difficulty([float(s.meta["mean_reward"]) for s in measured])
     known = {s.id: gap for s, gap in zip(measured, gaps, strict=True)}

@@ -17,7 +17,6 @@ from reproductions.shared.rewards.intervals import parse_dashes
 from reproductions.shared.rewards.official.grounding import museg_format, museg_global, museg_local
 from reproductions.shared.rewards.tags import text_of
 
-FIRST_PHASE = 5600  # rows of stage_1.jsonl @889565e; a hook is not told the stage, so this says it
 LIMIT = 4000  # characters of an answer that are read, which bounds the cost
 
 
@@ -52,7 +51,7 @@ def cited_form(prompts: list[Any], completions: list[Any], **columns: Any) -> li
 
 def shape_rewards(group: Group, context: Context) -> list[float]:
     """Matching plus the format reward of the phase."""
-    phase = "cited_form" if context.settings.get("samples") == FIRST_PHASE else "form"
+    phase = "cited_form" if context.stage == "cited" else "form"
     return [m + f for m, f in zip(group.scores["segments"], group.scores[phase], strict=True)]
 
 
@@ -73,7 +72,7 @@ def all_times(sample: Sample) -> Sample:
 
 def prepare_data(samples: list[Sample], context: Context) -> list[Sample]:
     """Counting questions become questions for segments; the cold start learns to count as well."""
-    learn = context.settings.get("kind") == "sft"
+    learn = context.stage == "sft"
     prepared = []
     for sample in samples:
         counts = sample.task == "counting" and bool(sample.meta.get("events"))
@@ -85,7 +84,7 @@ def prepare_data(samples: list[Sample], context: Context) -> list[Sample]:
 METHOD = Method(
     id="museg",
     baseline="grpo",
-    stages=(Stage("sft", "sft"), Stage("cited", "grpo"), Stage("plain", "grpo")),
+    stages=(Stage("sft", "sft"), Stage("cited", "grpo"), Stage("rl", "grpo")),
     prepare_data=prepare_data,
     rewards=(segments, form, cited_form),
     shape_rewards=shape_rewards,

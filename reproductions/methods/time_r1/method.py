@@ -36,7 +36,7 @@ def prepare_data(samples: list[Sample], context: Context) -> list[Sample]:
     Solved and hopeless ones are dropped; of the rest at most `MOST` are taken, evenly over
     difficulty, easiest first. Samples nobody has measured stay, as does a cold start's data.
     """
-    if context.settings.get("kind") == "sft":
+    if context.stage == "sft":
         return samples
     measured = [s for s in samples if "difficulty" in s.meta]
     kept = sorted(

@@ -92,11 +92,11 @@ def test_hard_samples_get_a_hint_and_easy_ones_lose_frames():
         )
 
     given = [sample(str(r), mean_reward=r) for r in (0.5, 1.0, 0.0)] + [sample("new")]
-    middle, easy, hard, new = prepare_data(given, Context(settings={"kind": "grpo"}))
+    middle, easy, hard, new = prepare_data(given, Context(stage="rl"))
     assert (middle.question, new) == ("?", given[3])
     assert hard.question == "?\nHint: a b c"  # 0.75 of four words
     assert easy.meta["hidden"] == 0.5
-    assert prepare_data(given, Context(settings={"kind": "sft"})) == given
+    assert prepare_data(given, Context(stage="sft")) == given
     (part,) = build_group(easy, Context(num_generations=8, rng=random.Random(0)))
     frames = part.frames(8)
     assert len(frames) == 4 and frames == sorted(set(frames)) and part.n == 8

@@ -13,8 +13,8 @@ from reproductions.methods.museg.method import (
 )
 from reproductions.shared.method import Context, Group, Sample
 
-FIRST = Context(settings={"kind": "grpo", "samples": 5600})
-SECOND = Context(settings={"kind": "grpo", "samples": 7000})
+FIRST = Context(stage="cited")
+SECOND = Context(stage="rl")
 
 
 def answer(text, thought="1.0s red"):
@@ -83,5 +83,5 @@ def test_counted_objects_become_questions_with_several_segments():
     assert (first.question, first.answer) == ("When does red appear?", "1.0 to 2.0, 5.0 to 6.0")
     assert first.rationale == "1.0s red; 5.0s red: 1.0 to 2.0, 5.0 to 6.0"
     assert second == ground
-    learnt = prepare_data([count, ground], Context(settings={"kind": "sft"}))
+    learnt = prepare_data([count, ground], Context(stage="sft"))
     assert [s.answer for s in learnt] == ["1.0 to 2.0, 5.0 to 6.0", "2", "1.0 to 2.0"]

@@ -8,7 +8,7 @@ from reproductions.methods.time_r1 import method
 from reproductions.methods.time_r1.method import boundary_iou, prepare_data
 from reproductions.shared.method import Context, Sample
 
-RL, SFT = Context(settings={"kind": "grpo"}), Context(settings={"kind": "sft"})
+RL, SFT = Context(stage="rl"), Context(stage="sft")
 
 
 def reward(answer, gold="2.0 to 6.0", **meta):

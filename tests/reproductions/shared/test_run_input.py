@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 pytest.importorskip("torch")
 
+from reproductions.shared import run
 from reproductions.shared.run import Options, RunError, find_method, settings_of
 from vidpost.cli.main import main
 
@@ -117,6 +118,15 @@ def test_a_folder_that_is_a_file(here):
     output = refused(here, "video_r1", "--smoke", "--out", "taken")
     assert "taken" in output and "--out" in output
     assert (here / "taken").read_text() == "mine"
+
+
+def test_ctrl_c_before_anything_began(here, monkeypatch):
+    def interrupted(name):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "find_method", interrupted)
+    result = CliRunner().invoke(main, ["run", "video_r1"])
+    assert result.exit_code == 130 and "Nothing was begun" in result.output
 
 
 # --- records ----------------------------------------------------------------------------------

@@ -190,6 +190,7 @@ ALLOWED_IN_MINI: tuple[str, ...] = (
     "synthetic.*",
     "evaluate.*",
     "hardware.*",
+    "stages.sft.kind",  # a model from random weights needs a cold start that the paper does not
     "stages.*.data",
     "stages.*.samples",
     "stages.*.learning_rate",

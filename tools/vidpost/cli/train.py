@@ -83,9 +83,9 @@ def run(
     from reproductions.shared import run as engine
 
     overrides = parse_overrides(pairs)
+    where = resume
     try:
         if resume is not None:
-            where = resume
             folder = engine.resume(resume)
         else:
             assert method is not None
@@ -118,7 +118,9 @@ def run(
             fail(f"{error.name} is not installed. Training needs: pip install 'vidpost[train]'.")
         raise
     except KeyboardInterrupt:
-        click.echo(f"\nstopped. Continue with: vidpost run --resume {where}", err=True)
+        started = where is not None and (where / "config.yaml").exists()
+        remedy = f"Continue with: vidpost run --resume {where}" if started else "Nothing was begun."
+        click.echo(f"\nstopped. {remedy}", err=True)
         sys.exit(130)
     _show_result(folder, as_json)
 
