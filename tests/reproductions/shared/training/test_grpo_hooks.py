@@ -251,6 +251,17 @@ def test_one_decode_and_one_rollout_a_group(qwen, tmp_path):
     assert len(used) == 6 and sorted(qwen.reads) == sorted(set(used))
 
 
+def test_each_epoch_has_an_order_of_its_own(qwen, tmp_path):
+    trainer = grpo_trainer(qwen, tmp_path, samples=qwen.samples[:6], max_steps=6)
+    used = []
+    real = trainer._context_for
+    trainer._context_for = lambda s: used.append(s.id) or real(s)
+    trainer.train()
+    first, second = used[:6], used[6:]
+    assert sorted(first) == sorted(second) == sorted(s.id for s in qwen.samples[:6])
+    assert first != second
+
+
 def test_groups_stay_whole_when_a_generated_batch_is_cut(qwen, tmp_path):
     batches = []
 
