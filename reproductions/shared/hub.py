@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import os
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from reproductions.shared.method import Sample
@@ -18,6 +20,20 @@ SOURCES = {
     "video_r1_cot_165k": ("Video-R1/Video-R1-data", "Video-R1-COT-165k.json"),
 }
 """Dataset id -> (hub repository, record file). Videos lie beside the record file."""
+
+
+EVALUATION = {
+    "mmvu": "eval_mmvu.json",
+    "mvbench": "eval_mvbench.json",
+    "tempcompass": "eval_tempcompass.json",
+    "video_mme": "eval_videomme.json",
+    "video_mmmu": "eval_videommmu.json",
+    "vsi_bench": "eval_vsibench.json",
+}
+"""Benchmark id -> questions in Video-R1's record format (tulerfeng/Video-R1@59d65c3
+`src/eval_bench.py`), in the repository below; the videos come from each benchmark's own page."""
+
+EVALUATION_REPOSITORY = "Video-R1/Video-R1-eval"
 
 
 def published_data(dataset: str, samples: int | None) -> list[Sample]:
@@ -38,20 +54,53 @@ def published_data(dataset: str, samples: int | None) -> list[Sample]:
             "your own records: --data FILE."
         )
     repository, name = SOURCES[dataset]
-    own = os.environ.get("VIDPOST_DATA")
-    folder = Path(own) / dataset if own else None
-    if folder is None or not (folder / name).is_file():
-        from huggingface_hub import snapshot_download
-        from huggingface_hub.errors import HfHubHTTPError
-
-        try:
-            folder = Path(snapshot_download(repository, repo_type="dataset"))
-        except (HfHubHTTPError, OSError) as error:
-            raise HubError(
-                f"data set '{dataset}' cannot be downloaded from {repository}: "
-                f"{type(error).__name__}. Check the network, or put a copy with {name} into a "
-                f"folder '{dataset}' and name its parent in VIDPOST_DATA."
-            ) from None
+    folder = _folder(dataset, repository, name)
     module = importlib.import_module(f"reproductions.datasets.{dataset}")
-    records: list[Sample] = module.load(folder / name, folder, images="skip", on_problem="skip")
+    records: list[Sample] = module.load(folder / name, folder, images="keep", on_problem="skip")
     return records[:samples]
+
+
+def published_questions(benchmarks: Sequence[str], samples: int | None) -> list[Sample]:
+    """The questions of published benchmarks whose videos are there; `task` is the benchmark.
+
+    Questions whose video is missing are left out and counted in the log of the reader.
+
+    Args:
+        benchmarks: Ids of the catalogue.
+        samples: At most this many a benchmark; None: all.
+
+    Raises:
+        HubError: A benchmark has no question file here, or it cannot be downloaded.
+    """
+    from reproductions.datasets.video_r1_260k import load
+
+    questions: list[Sample] = []
+    for benchmark in benchmarks:
+        if benchmark not in EVALUATION:
+            raise HubError(
+                f"benchmark '{benchmark}' has no question file. There are: "
+                f"{', '.join(EVALUATION)}. Or give your own: --eval-data FILE."
+            )
+        name = EVALUATION[benchmark]
+        folder = _folder(benchmark, EVALUATION_REPOSITORY, name)
+        read = load(folder / name, folder, images="keep", on_problem="skip")[:samples]
+        questions += [replace(s, id=f"{benchmark}-{s.id}", task=benchmark) for s in read]
+    return questions
+
+
+def _folder(dataset: str, repository: str, name: str) -> Path:
+    """The folder with `name`: the user's own copy, or the hub's."""
+    own = os.environ.get("VIDPOST_DATA")
+    if own and (Path(own) / dataset / name).is_file():
+        return Path(own) / dataset
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        return Path(snapshot_download(repository, repo_type="dataset"))
+    except (HfHubHTTPError, OSError) as error:
+        raise HubError(
+            f"'{dataset}' cannot be downloaded from {repository}: {type(error).__name__}. Check "
+            f"the network, or put a copy with {name} into a folder '{dataset}' and name its parent "
+            "in VIDPOST_DATA."
+        ) from None

@@ -190,10 +190,19 @@ def load_data(preset: Preset, options: Options, folder: Path) -> Data:
         return _own_data(preset, options, folder)
     if preset.synthetic is not None:
         return _synthetic_data(preset)
-    from reproductions.shared.hub import published_data
+    from reproductions.shared.hub import HubError, published_data, published_questions
 
-    train = {name: published_data(s.data, s.samples) for name, s in preset.stages.items()}
-    return Data(train, [], [], "+".join(preset.evaluate.benchmarks), "published")
+    try:
+        train = {name: published_data(s.data, s.samples) for name, s in preset.stages.items()}
+        test = published_questions(preset.evaluate.benchmarks, preset.evaluate.samples)
+    except HubError as error:
+        raise RunError(str(error)) from None
+    if not test:
+        raise RunError(
+            f"no question of {', '.join(preset.evaluate.benchmarks)} has its video. Put the videos "
+            "beside the question files (VIDPOST_DATA), or give --eval-data."
+        )
+    return Data(train, [], test, "published_benchmarks", "published")
 
 
 def _check_world(world: Synthetic) -> Knobs:
@@ -466,6 +475,11 @@ def _go(method: Method, preset: Preset, options: Options, folder: Path) -> Path:
         return result
 
     whole = complete(method)
+    if preset.hardware.rollout_engine != "hf":
+        raise RunError(
+            f"hardware.rollout_engine: '{preset.hardware.rollout_engine}' generates no rollouts "
+            "yet. Use --set hardware.rollout_engine=hf."
+        )
     idle = [hook for hook in whole.hooks() if hook in NOT_WIRED]
     if idle:
         raise RunError(

@@ -1,0 +1,143 @@
+"""`vidpost add`: a paper into the catalogue, at the rung `listed`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from vidpost.add import arxiv, bib, entry, scaffold
+from vidpost.catalog.diagnostics import CatalogError
+from vidpost.catalog.loader import Catalog, load
+from vidpost.catalog.models import KINDS, Paper
+
+_PILLARS = ("sft", "rl", "tts")
+
+
+@click.command()
+@click.argument("ref", required=False)
+@click.option("--kind", type=click.Choice(list(KINDS)), help="Kind of entry; method if not asked.")
+@click.option("--id", "new_id", help="Id; proposed from the title if not given.")
+@click.option(
+    "--pillar",
+    "--paradigm",
+    "pillars",
+    multiple=True,
+    type=click.Choice(_PILLARS),
+    help="Pillar of the survey; repeat it for more than one.",
+)
+@click.option(
+    "--baseline",
+    type=click.Choice(list(scaffold.BASELINES)),
+    help="Baseline of the skeleton; grpo, sft or decode by pillar if not given.",
+)
+@click.option(
+    "--from",
+    "bib_file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="BibTeX file with the paper's entry, instead of REF.",
+)
+@click.option("--offline", is_flag=True, help="Ask nobody; write the template.")
+@click.option("--no-input", is_flag=True, help="Ask nothing; take what is proposed.")
+@click.option("--scaffold", "with_code", is_flag=True, help="Write a method's skeleton, too.")
+@click.pass_obj
+def add(
+    transport: Any,
+    ref: str | None,
+    kind: str | None,
+    new_id: str | None,
+    pillars: tuple[str, ...],
+    baseline: str | None,
+    bib_file: Path | None,
+    offline: bool,
+    no_input: bool,
+    with_code: bool,
+) -> None:
+    """Add a paper to the catalogue. REF is an arXiv id or the address of its page.
+
+    \b
+    Examples:
+      vidpost add 2503.21776
+      vidpost add https://arxiv.org/abs/2503.21776v2 --kind benchmark --no-input
+      vidpost add --from paper.bib --scaffold --baseline dpo
+      vidpost add --offline --id my_method
+    """
+    if (ref is not None) == (bib_file is not None) and not (offline and new_id and not bib_file):
+        raise CatalogError(
+            "name one paper: an arXiv id, or --from file.bib, or --offline with --id."
+        )
+    if with_code and kind not in (None, "method"):
+        raise CatalogError(f"--scaffold writes a method's skeleton, not a {kind}'s. Leave it out.")
+    if baseline and not with_code:
+        raise CatalogError("--baseline chooses the skeleton's baseline. Add --scaffold.")
+    catalog = load()
+    if bib_file is not None:
+        found = bib.read(bib_file)
+    elif ref is None:
+        found = arxiv.Found(Paper(title=f"TODO: title of {new_id}"))
+    else:
+        found = _found(arxiv.parse_ref(ref), catalog, offline, transport)
+    paper = found.paper
+    entry.refuse_known(catalog, paper)
+    click.echo(f'paper     {paper.arxiv_id or paper.doi or paper.url or ""}  "{paper.title}"')
+    for other in entry.similar(catalog, paper.title):
+        click.echo(f'similar   {other.file}  "{other.title}" ({other.share:.2f})')
+    ask = not no_input
+    if kind is None:
+        choice = click.Choice(list(KINDS))
+        asked = ask and not with_code
+        kind = click.prompt("kind", default="method", type=choice) if asked else "method"
+    if new_id is None:
+        has_title = not paper.title.startswith("TODO")
+        name = entry.name_of(paper.title) if has_title else f"arxiv {paper.arxiv_id}"
+        new_id = entry.id_of(name, kind)
+        if ask:
+            new_id = click.prompt("id", default=new_id)
+    entry.refuse_taken(catalog, new_id)
+    if pillars and "pillars" not in KINDS[kind].model_fields:
+        raise CatalogError(f"a {kind} has no pillars. Leave --pillar out.")
+    if not pillars and baseline:
+        pillars = (scaffold.BASELINES[baseline],)
+    elif not pillars and kind == "method" and ask:
+        asked_pillar = click.prompt(
+            "pillar", default="none", type=click.Choice([*_PILLARS, "none"])
+        )
+        pillars = () if asked_pillar == "none" else (asked_pillar,)
+    files: dict[Path, str] = {}
+    more: dict[str, Any] = {}
+    if with_code:
+        baseline = baseline or next(
+            (name for name, pillar in scaffold.BASELINES.items() if pillar in pillars), "grpo"
+        )
+        more = {"baseline": baseline, "differs_in": [scaffold.hook(baseline)]}
+        files = scaffold.files(catalog.root, paper, new_id, baseline)
+    text = entry.render(catalog, found, kind=kind, new_id=new_id, pillars=pillars, more=more)
+    path = entry.path_of(catalog.root, kind, new_id)
+    entry.write({**files, path: text})
+    shown = path.relative_to(catalog.root).as_posix()
+    for each in (*files, path):
+        click.echo(f"wrote     {each.relative_to(catalog.root).as_posix()}")
+    click.echo(f"next      edit {shown}, then: vidpost check {shown}")
+    if with_code:
+        click.echo(f"          vidpost run {new_id} --smoke")
+
+
+def _found(ref: arxiv.Ref, catalog: Catalog, offline: bool, transport: Any) -> arxiv.Found:
+    """The paper's metadata, or a template if arXiv is not asked or does not answer."""
+    template = arxiv.Found(
+        Paper(
+            title=f"TODO: title of arXiv {ref.id}",
+            arxiv_id=ref.id,
+            version=ref.version,
+            year=arxiv.year_of(ref.id),
+        )
+    )
+    entry.refuse_known(catalog, template.paper)
+    if offline:
+        return template
+    try:
+        return arxiv.fetch(ref, catalog.root / ".cache" / "arxiv", transport)
+    except arxiv.Unreachable as error:
+        click.echo(f"note      {error}; this is the offline template. Fill in title and authors.")
+        return template
