@@ -37,9 +37,9 @@ def test_questions_name_their_benchmark_and_leave_out_missing_videos(copy):
 
 
 def test_what_nobody_can_read_says_what_to_do(copy, monkeypatch):
-    with pytest.raises(hub.HubError, match="'next_gqa' has no question file.*--eval-data"):
+    with pytest.raises(hub.HubError, match=r"'next_gqa' has no question file.*--eval-data"):
         hub.published_questions(["next_gqa"], None)
-    with pytest.raises(hub.HubError, match="has no reader.*--data FILE"):
+    with pytest.raises(hub.HubError, match=r"has no reader.*--data FILE"):
         hub.published_data("nothing", None)
 
 
@@ -48,5 +48,5 @@ def test_without_hub_and_copy_the_message_names_both(monkeypatch, tmp_path):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     monkeypatch.delenv("VIDPOST_DATA", raising=False)
-    with pytest.raises(hub.HubError, match="Video-R1/Video-R1-data.*VIDPOST_DATA"):
+    with pytest.raises(hub.HubError, match=r"Video-R1/Video-R1-data.*VIDPOST_DATA"):
         hub.published_data("video_r1_260k", None)
