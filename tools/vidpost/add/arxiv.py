@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import ValidationError
 
-from vidpost import __version__
 from vidpost.catalog.diagnostics import CatalogError
 from vidpost.catalog.models import Paper
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     import httpx
 
 API = "https://export.arxiv.org/api/query"
-USER_AGENT = f"vidpost/{__version__} (catalogue of papers; one request a command)"
+USER_AGENT = "vidpost (catalogue of papers; one request a command)"
 TIMEOUT = 10.0  # seconds
 WAITS = (3.0, 6.0)  # seconds before the second and the third try
 BUSY = (429, 503)

@@ -29,7 +29,7 @@ def read(path: Path) -> Found:
         raise CatalogError(f"{path}: not a readable UTF-8 file. Check the path.") from error
     starts = [
         match
-        for match in re.finditer(r"^\s*@(\w+)\s*\{[^,{}]*,", text, re.MULTILINE)
+        for match in re.finditer(r"^[ \t]*@(\w+)\s*\{[^,{}]*,", text, re.MULTILINE)
         if match[1].lower() not in ("string", "comment", "preamble")
     ]
     if len(starts) != 1:

@@ -29,7 +29,7 @@ CLOSE = 0.5
 """Share of common words (Jaccard index) from which a title is shown as similar."""
 
 _TO_DO = {
-    "formula": "TODO: the definition; LaTeX between dollar signs is allowed.",
+    "formula": "TODO: the definition; then correct range, unit and direction.",
     "range": [None, None],
     "unit": "fraction",
     "direction": "higher",

@@ -81,7 +81,8 @@ def add(
     paper = found.paper
     entry.refuse_known(catalog, paper)
     click.echo(f'paper     {paper.arxiv_id or paper.doi or paper.url or ""}  "{paper.title}"')
-    for other in entry.similar(catalog, paper.title):
+    has_title = not paper.title.startswith("TODO")
+    for other in entry.similar(catalog, paper.title) if has_title else ():
         click.echo(f'similar   {other.file}  "{other.title}" ({other.share:.2f})')
     ask = not no_input
     if kind is None:
@@ -89,7 +90,6 @@ def add(
         asked = ask and not with_code
         kind = click.prompt("kind", default="method", type=choice) if asked else "method"
     if new_id is None:
-        has_title = not paper.title.startswith("TODO")
         name = entry.name_of(paper.title) if has_title else f"arxiv {paper.arxiv_id}"
         new_id = entry.id_of(name, kind)
         if ask:

@@ -82,7 +82,7 @@ def _row(kind: str, entry: Entry) -> dict[str, Any]:
 def list_(
     what: str, status: str | None, pillar: str | None, word: str | None, sort: str, as_json: bool
 ) -> None:
-    r"""List entries, filtered and sorted.
+    """List entries, filtered and sorted.
 
     \b
     Examples:
@@ -143,7 +143,7 @@ def _known_word(catalog: Catalog, word: str) -> None:
 @click.option("--kind", type=click.Choice(list(KINDS)), help="If two kinds share the name.")
 @JSON
 def show(name: str, kind: str | None, as_json: bool) -> None:
-    r"""Show one entry and what points at it. Takes an id, a name, an alias or an arXiv id.
+    """Show one entry and what points at it. Takes an id, a name, an alias or an arXiv id.
 
     \b
     Examples:
@@ -191,7 +191,7 @@ def show(name: str, kind: str | None, as_json: bool) -> None:
 @click.command()
 @JSON
 def stats(as_json: bool) -> None:
-    r"""Count entries by kind, status, pillar, year and taxonomy word.
+    """Count entries by kind, status, pillar, year and taxonomy word.
 
     \b
     Example:
@@ -227,7 +227,7 @@ def stats(as_json: bool) -> None:
 @click.argument("path", type=click.Path(path_type=Path))
 @JSON
 def card(path: Path, as_json: bool) -> None:
-    r"""Validate and show a result card: a file, or the id of a promoted one.
+    """Validate and show a result card: a file, or the id of a promoted one.
 
     \b
     Examples:
@@ -286,7 +286,7 @@ SCHEMAS: dict[str, type[models.Model]] = {
     "--out", type=click.Path(path_type=Path, file_okay=False), help="Write all schemas here."
 )
 def schema(kind: str, out: Path | None) -> None:
-    r"""Print the JSON Schema of a kind of entry, for editors and other programs.
+    """Print the JSON Schema of a kind of entry, for editors and other programs.
 
     \b
     Examples:

@@ -34,7 +34,7 @@ def check(
     no_cache: bool,
     codes: bool,
 ) -> None:
-    r"""Check the catalogue and its contracts with the code; exit 1 if there are errors.
+    """Check the catalogue and its contracts with the code; exit 1 if there are errors.
 
     Everything is always read, because entries refer to each other; PATHS only choose what is shown.
 

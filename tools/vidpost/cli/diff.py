@@ -19,7 +19,7 @@ from vidpost.site.delta import BASELINE_DOES, read_module
 @click.argument("name")
 @JSON
 def diff(name: str, as_json: bool) -> None:
-    r"""Show what a method changes: its hooks and its preset keys, beside the baseline's.
+    """Show what a method changes: its hooks and its preset keys, beside the baseline's.
 
     \b
     Examples:
