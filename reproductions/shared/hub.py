@@ -6,6 +6,7 @@ import importlib
 import os
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 from reproductions.shared.method import Sample
@@ -93,14 +94,21 @@ def _folder(dataset: str, repository: str, name: str) -> Path:
     own = os.environ.get("VIDPOST_DATA")
     if own and (Path(own) / dataset / name).is_file():
         return Path(own) / dataset
-    from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError
 
     try:
-        return Path(snapshot_download(repository, repo_type="dataset"))
+        return _snapshot(repository)
     except (HfHubHTTPError, OSError) as error:
         raise HubError(
             f"'{dataset}' cannot be downloaded from {repository}: {type(error).__name__}. Check "
             f"the network, or put a copy with {name} into a folder '{dataset}' and name its parent "
             "in VIDPOST_DATA."
         ) from None
+
+
+@cache
+def _snapshot(repository: str) -> Path:
+    """The hub's copy; stages and benchmarks that share a repository ask the hub once."""
+    from huggingface_hub import snapshot_download
+
+    return Path(snapshot_download(repository, repo_type="dataset"))

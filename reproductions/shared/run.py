@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 
@@ -220,33 +220,48 @@ def _check_world(world: Synthetic) -> Knobs:
 
 
 def _synthetic_data(preset: Preset) -> Data:
-    from reproductions.shared.synthetic.dataset import build
     from reproductions.shared.synthetic.teacher import imperfect
 
     world = preset.synthetic
     assert world is not None
-    knobs = _check_world(world)
-    parts: dict[str, list[Sample]] = {}
-    sizes = {"train": world.train, "val": world.validation, "test": world.test}
-    identity = ""
-    for split, n in sizes.items():
-        request = {"tasks": world.tasks, "n": n, "seed": preset.seed, "split": split,
-                   "knobs": dataclasses.asdict(knobs)}  # fmt: skip
-        key = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:12]
-        identity += key
-        folder = cache_folder() / "world" / f"{split}-{key}"
-        with bar(f"{split} clips", n) as shown:
-            parts[split] = build(
-                folder, world.tasks, n, preset.seed, split, knobs,  # type: ignore[arg-type]
-                progress=lambda done, _: shown.to(done),
-            )  # fmt: skip
-    taught = imperfect(parts["train"], world.teacher_error, preset.seed)
+    (clips, one), (validation, two), (test, three) = (
+        _world_part(preset, split) for split in ("train", "val", "test")
+    )
+    taught = imperfect(clips, world.teacher_error, preset.seed)
     train = {
-        name: (taught if s.kind == "sft" else parts["train"])[: s.samples]
+        name: (taught if s.kind == "sft" else clips)[: s.samples]
         for name, s in preset.stages.items()
     }
-    revision = hashlib.sha256(identity.encode()).hexdigest()[:12]
-    return Data(train, parts["val"], parts["test"], "synthetic", revision)
+    revision = hashlib.sha256((one + two + three).encode()).hexdigest()[:12]
+    return Data(train, validation, test, "synthetic", revision)
+
+
+def _world_part(preset: Preset, split: Literal["train", "val", "test"]) -> tuple[list[Sample], str]:
+    """The samples of one split of the synthetic world, and the key of what was asked for."""
+    from reproductions.shared.synthetic.dataset import build
+
+    world = preset.synthetic
+    assert world is not None
+    knobs = _check_world(world)
+    n = {"train": world.train, "val": world.validation, "test": world.test}[split]
+    request = {"tasks": world.tasks, "n": n, "seed": preset.seed, "split": split,
+               "knobs": dataclasses.asdict(knobs)}  # fmt: skip
+    key = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:12]
+    folder = cache_folder() / "world" / f"{split}-{key}"
+    with bar(f"{split} clips", n) as shown:
+        samples = build(
+            folder, world.tasks, n, preset.seed, split, knobs,
+            progress=lambda done, _: shown.to(done),
+        )  # fmt: skip
+    return samples, key
+
+
+def held_out(preset: Preset, options: Options, folder: Path) -> tuple[list[Sample], str]:
+    """The held-out questions of a run and their name, without what is only trained on."""
+    if options.data is None and preset.synthetic is not None:
+        return _world_part(preset, "test")[0], "synthetic"
+    data = load_data(preset, options, folder)
+    return data.test, data.name
 
 
 def _own_data(preset: Preset, options: Options, folder: Path) -> Data:
@@ -699,8 +714,8 @@ def evaluate_run(
     else:
         options = found.options
     where.mkdir(parents=True, exist_ok=True)
-    questions = load_data(preset, options, where)
-    samples = questions.test[:limit]
+    samples, name_of_data = held_out(preset, options, where)
+    samples = samples[:limit]
     spec = frame_spec(preset, preset.evaluate.frames)
     _limit_threads(preset)
     records = answers(
@@ -710,13 +725,13 @@ def evaluate_run(
         preset,
         samples,
         where,
-        clip_reader(spec, own=questions.name == "synthetic"),
+        clip_reader(spec, own=name_of_data == "synthetic"),
         _device(),
         protocol_of(found.method, preset, samples, spec),
     )
     return summarise({name: records}) | {
         "predictions": str(where / "predictions" / f"{name}.jsonl"),
-        "data": questions.name,
+        "data": name_of_data,
     }
 
 
@@ -734,12 +749,12 @@ def parity_of(folder: Path) -> Any:
     preset = found.preset
     _limit_threads(preset)
     source = list(found.checkpoints.values())[-1]
-    questions = load_data(preset, found.options, folder)
+    questions, name = held_out(preset, found.options, folder)
     model = load_model(source, preset.model, device=_device())
-    read = clip_reader(frame_spec(preset), own=questions.name == "synthetic")
+    read = clip_reader(frame_spec(preset), own=name == "synthetic")
     assert found.method.prompt is not None
     encoder = Encoder(load_processor(source), model, read, found.method.prompt)
-    samples = [s for s in questions.test if s.video is not None][:8]
+    samples = [s for s in questions if s.video is not None][:8]
     return check(model, encoder, samples, max_new_tokens=preset.evaluate.max_new_tokens)
 
 
