@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -11,17 +10,15 @@ from pathlib import Path
 
 import httpx
 import pytest
+from add_fixtures import ROOT, Answers, copy_repository, errors, link_repository
 from click.testing import CliRunner, Result
 
-from vidpost import contracts
-from vidpost.add import arxiv, bib, entry
-from vidpost.catalog import lint
+from vidpost.add import arxiv, bib, entry, web
 from vidpost.catalog.diagnostics import CatalogError
-from vidpost.catalog.loader import find_root, load, load_model
+from vidpost.catalog.loader import load, load_model
 from vidpost.catalog.models import KINDS, MethodEntry
 from vidpost.cli.main import main
 
-ROOT = find_root(Path(__file__))
 ID = "2611.98765"
 
 ATOM = """<?xml version="1.0" encoding="UTF-8"?>
@@ -54,52 +51,30 @@ BIB = """% saved from a proceedings page
 """
 
 
-class Arxiv(httpx.MockTransport):
-    """Answers with (status, body) in turn, the last one for ever, and keeps the requests."""
-
-    def __init__(self, *answers: tuple[int, str]) -> None:
-        self.requests: list[httpx.Request] = []
-        self.answers = list(answers)
-        super().__init__(self.answer)
-
-    def answer(self, request: httpx.Request) -> httpx.Response:
-        self.requests.append(request)
-        status, body = self.answers[min(len(self.requests), len(self.answers)) - 1]
-        return httpx.Response(status, text=body)
-
-
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The parts of the repository that checks read, with warm caches."""
-    root = tmp_path_factory.mktemp("original")
-    for part in ("catalog", "reproductions"):
-        shutil.copytree(ROOT / part, root / part, ignore=shutil.ignore_patterns("__pycache__"))
+    root = copy_repository(tmp_path_factory.mktemp("original"))
     assert errors(root) == []
     return root
 
 
 @pytest.fixture
 def copy(original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    # Links are quick, and safe: nothing changes a file in place.
-    shutil.copytree(original, tmp_path, dirs_exist_ok=True, copy_function=os.link)
+    link_repository(original, tmp_path)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(arxiv, "WAITS", (0.0, 0.0))
+    monkeypatch.setattr(web, "WAITS", (0.0, 0.0))
     return tmp_path
 
 
 def add(*args: str, transport: httpx.BaseTransport | None = None, typed: str = "") -> Result:
-    transport = transport or Arxiv((200, ATOM))
+    transport = transport or Answers((200, ATOM))
     runner = CliRunner()
     return runner.invoke(main, ["add", *args], prog_name="vidpost", obj=transport, input=typed)
 
 
 def files(root: Path) -> set[str]:
     return {p.relative_to(root).as_posix() for p in root.rglob("*") if ".cache" not in p.parts}
-
-
-def errors(root: Path) -> list[str]:
-    catalog = load(root)
-    return [str(each) for each in lint.check(catalog, contracts.check(catalog)).errors()]
 
 
 @pytest.mark.parametrize(
@@ -130,12 +105,12 @@ def test_an_old_id() -> None:
     ["", "2613.00001", "2503.217", "10.1000/xyz", "../../etc/passwd", "٢٥٠٣.21776", "x" * 999],
 )
 def test_no_spelling(text: str) -> None:
-    with pytest.raises(CatalogError, match=r"no arXiv id .* --from file\.bib"):
+    with pytest.raises(CatalogError, match="no arXiv id or address"):
         arxiv.parse_ref(text)
 
 
 def test_an_entry_that_checks(copy: Path) -> None:
-    transport = Arxiv((200, ATOM))
+    transport = Answers((200, ATOM))
     result = add(f"arXiv:{ID}v3", "--pillar", "rl", "--no-input", transport=transport)
     assert result.exit_code == 0, result.output
     path = copy / "catalog/methods/pebble_r1.yaml"
@@ -178,7 +153,7 @@ def test_questions(copy: Path) -> None:
 
 
 def test_an_answer_is_kept_for_a_week(copy: Path) -> None:
-    ref, cache, transport = arxiv.Ref(ID), copy / ".cache/arxiv", Arxiv((200, ATOM))
+    ref, cache, transport = arxiv.Ref(ID), copy / ".cache/add", Answers((200, ATOM))
     first = arxiv.fetch(ref, cache, transport)
     assert arxiv.fetch(ref, cache, transport) == first
     assert len(transport.requests) == 1
@@ -199,7 +174,7 @@ def test_an_answer_is_kept_for_a_week(copy: Path) -> None:
         (200, '<feed xmlns="http://www.w3.org/2005/Atom"/>', "arXiv knows no paper"),
         (200, ATOM.replace("<feed", '<!DOCTYPE a [<!ENTITY b "c">]><feed', 1), "it has a DTD"),
         (200, "<html>", "no XML"),
-        (200, " " * (arxiv.LARGEST + 1), "larger than 1000000 bytes"),
+        (200, " " * (web.LARGEST + 1), "larger than 1000000 bytes"),
         (200, ATOM.replace("Pebble-R1:", "x" * 500), "title is missing or odd"),
         (404, "", "status 404"),
     ],
@@ -207,7 +182,7 @@ def test_an_answer_is_kept_for_a_week(copy: Path) -> None:
 )
 def test_answers_that_are_refused(copy: Path, status: int, body: str, message: str) -> None:
     before = files(copy)
-    result = add(ID, "--no-input", transport=Arxiv((status, body)))
+    result = add(ID, "--no-input", transport=Answers((status, body)))
     assert result.exit_code == 2
     assert message in result.output
     assert "Traceback" not in result.output
@@ -216,7 +191,7 @@ def test_answers_that_are_refused(copy: Path, status: int, body: str, message: s
 
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_busy_arxiv_leaves_the_template(copy: Path, status: int) -> None:
-    transport = Arxiv((status, ""))
+    transport = Answers((status, ""))
     result = add(ID, "--no-input", transport=transport)
     assert result.exit_code == 0, result.output
     assert len(transport.requests) == 3
@@ -228,7 +203,7 @@ def test_a_busy_arxiv_leaves_the_template(copy: Path, status: int) -> None:
 
 
 def test_the_second_try_counts(copy: Path) -> None:
-    transport = Arxiv((429, ""), (200, ATOM))
+    transport = Answers((429, ""), (200, ATOM))
     assert add(ID, "--no-input", transport=transport).exit_code == 0
     assert len(transport.requests) == 2
     assert (copy / "catalog/methods/pebble_r1.yaml").is_file()
@@ -244,7 +219,7 @@ def test_no_network_leaves_the_template(copy: Path) -> None:
 
 
 def test_offline_asks_nobody(copy: Path) -> None:
-    transport = Arxiv((200, ATOM))
+    transport = Answers((200, ATOM))
     for each in (ID, "2611.98764"):
         result = add(each, "--offline", "--no-input", transport=transport)
         assert (result.exit_code, "similar" in result.output) == (0, False)
@@ -269,7 +244,7 @@ def test_offline_asks_nobody(copy: Path) -> None:
 )
 def test_what_is_refused(copy: Path, args: list[str], message: str) -> None:
     before = files(copy)
-    transport = Arxiv((200, ATOM))
+    transport = Answers((200, ATOM))
     result = add(*args, "--no-input", transport=transport)
     assert result.exit_code == 2, result.output
     assert message in result.output
@@ -283,17 +258,17 @@ def test_titles_the_catalogue_has(copy: Path) -> None:
     assert known is not None
     start, end = ATOM.index("<title>Pebble"), ATOM.index("</title>\n    <summary")
     same = f"{ATOM[:start]}<title>{known.title.upper()}{ATOM[end:]}"
-    result = add(ID, "--no-input", transport=Arxiv((200, same)))
+    result = add(ID, "--no-input", transport=Answers((200, same)))
     assert (result.exit_code, "video_r1.yaml. Edit that file." in result.output) == (2, True)
     close = same.replace("2611.98765v3", "2611.98764v1").replace("VIDEO-R1:", "Other:")
-    result = add("2611.98764", "--no-input", transport=Arxiv((200, close)))
+    result = add("2611.98764", "--no-input", transport=Answers((200, close)))
     assert result.exit_code == 0, result.output
     assert f'similar   catalog/methods/video_r1.yaml  "{known.title}" (0.' in result.output
 
 
 def test_a_name_that_is_an_alias_elsewhere(copy: Path) -> None:
     atom = ATOM.replace("Pebble-R1:", "T-GRPO:")
-    assert add(ID, "--no-input", "--id", "pebble", transport=Arxiv((200, atom))).exit_code == 0
+    assert add(ID, "--no-input", "--id", "pebble", transport=Answers((200, atom))).exit_code == 0
     assert load(copy).methods["pebble"].name.startswith("T-GRPO: Counting")
     assert errors(copy) == []
 

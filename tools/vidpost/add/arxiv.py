@@ -1,19 +1,19 @@
 """arXiv: every spelling of an id, and title, authors and year by one request to its Atom API.
 
-arXiv asks for at most one request every three seconds from one connection: a command asks once,
-and an answer is kept for a week under `.cache/arxiv/`. The abstract is never read.
+An answer is kept for a week under `.cache/add/`. The abstract is never read.
 """
 
 from __future__ import annotations
 
 import re
-import time
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import ValidationError
 
+from vidpost.add import web
+from vidpost.add.web import OFFLINE
 from vidpost.catalog.diagnostics import CatalogError
 from vidpost.catalog.models import Paper
 
@@ -21,16 +21,9 @@ if TYPE_CHECKING:
     import httpx
 
 API = "https://export.arxiv.org/api/query"
-USER_AGENT = "vidpost (catalogue of papers; one request a command)"
-TIMEOUT = 10.0  # seconds
-WAITS = (3.0, 6.0)  # seconds before the second and the third try
-BUSY = (429, 503)
-LARGEST = 1_000_000  # bytes; an answer about one paper has a few thousand
-FRESH = 7 * 24 * 3600  # seconds
 
 _ATOM = "{http://www.w3.org/2005/Atom}"
 _ARXIV = "{http://arxiv.org/schemas/atom}"
-_OFFLINE = "`--offline` writes the template without asking."
 
 _ID = r"\d{2}(?:0[1-9]|1[0-2])\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7}"
 _REF = re.compile(
@@ -69,10 +62,6 @@ class Found(NamedTuple):
     remark: str = ""
 
 
-class Unreachable(Exception):
-    """arXiv did not answer, or asked to wait; the message says which."""
-
-
 def parse_ref(text: str) -> Ref:
     """The paper that a reference in any spelling means.
 
@@ -82,8 +71,7 @@ def parse_ref(text: str) -> Ref:
     match = _REF.fullmatch(text.strip())
     if match is None:
         raise CatalogError(
-            f"'{text[:100]}' is no arXiv id or address. Write one such as 2503.21776; for a paper "
-            "that is not on arXiv save its BibTeX and use --from file.bib."
+            f"'{text[:100]}' is no arXiv id or address. Write one such as 2503.21776."
         )
     return Ref(match[1], int(match[2]) if match[2] else None)
 
@@ -100,53 +88,18 @@ def fetch(ref: Ref, cache: Path, transport: httpx.BaseTransport | None = None) -
         Unreachable: No answer, or 429 or 503 three times.
         CatalogError: arXiv knows no such paper, or its answer cannot be read.
     """
-    kept = cache / f"{str(ref).replace('/', '_')}.xml"
-    try:
-        if time.time() - kept.stat().st_mtime < FRESH:
-            return parse(kept.read_bytes(), ref)
-    except (OSError, CatalogError):
-        pass  # none yet, or damaged
-    body = _get(ref, transport)
+    path = cache / f"{str(ref).replace('/', '_')}.xml"
+    body = web.kept(path)
+    if body is not None:
+        try:
+            return parse(body, ref)
+        except CatalogError:
+            pass  # damaged
+    query = {"id_list": str(ref), "max_results": "1"}
+    body = web.get("arXiv", API, str(ref), query, transport)
     found = parse(body, ref)
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-        kept.write_bytes(body)
-    except OSError:
-        pass  # a read-only checkout works without the cache
+    web.keep(path, body)
     return found
-
-
-def _get(ref: Ref, transport: httpx.BaseTransport | None) -> bytes:
-    import httpx  # half of what this command takes to start
-
-    status = 0
-    try:
-        with httpx.Client(
-            timeout=TIMEOUT, transport=transport, headers={"User-Agent": USER_AGENT}
-        ) as client:
-            for wait in (0.0, *WAITS):
-                time.sleep(wait)
-                query = {"id_list": str(ref), "max_results": "1"}
-                with client.stream("GET", API, params=query) as response:
-                    status = response.status_code
-                    if status in BUSY:
-                        continue
-                    if status != 200:
-                        break
-                    body = b""
-                    for chunk in response.iter_bytes():
-                        body += chunk
-                        if len(body) > LARGEST:
-                            raise CatalogError(
-                                f"arXiv's answer about {ref} is larger than {LARGEST} bytes. "
-                                + _OFFLINE
-                            )
-                    return body
-    except httpx.HTTPError as error:
-        raise Unreachable(f"arXiv cannot be reached ({type(error).__name__})") from error
-    if status in BUSY:
-        raise Unreachable(f"arXiv is busy (status {status}, {len(WAITS) + 1} tries)")
-    raise CatalogError(f"arXiv answered with status {status} about {ref}. Check the id; {_OFFLINE}")
 
 
 def parse(body: bytes, ref: Ref) -> Found:
@@ -159,10 +112,10 @@ def parse(body: bytes, ref: Ref) -> Found:
     try:
         text = body.decode("utf-8")
         if "<!DOCTYPE" in text or "<!ENTITY" in text:
-            raise CatalogError(f"{unreadable}: it has a DTD. {_OFFLINE}")
+            raise CatalogError(f"{unreadable}: it has a DTD. {OFFLINE}")
         feed = ET.fromstring(text)
     except (UnicodeDecodeError, ET.ParseError) as error:
-        raise CatalogError(f"{unreadable}: no XML. {_OFFLINE}") from error
+        raise CatalogError(f"{unreadable}: no XML. {OFFLINE}") from error
     entry = feed.find(f"{_ATOM}entry")
     # An unknown id is answered with status 200, and an entry that is called "Error" or none.
     match = re.search(rf"arxiv\.org/abs/({_ID})v(\d+)$", _text(entry, f"{_ATOM}id"), re.ASCII)
@@ -182,7 +135,7 @@ def parse(body: bytes, ref: Ref) -> Found:
         )
     except ValidationError as error:
         where = ".".join(map(str, error.errors()[0]["loc"]))
-        raise CatalogError(f"{unreadable}: {where} is missing or odd. {_OFFLINE}") from error
+        raise CatalogError(f"{unreadable}: {where} is missing or odd. {OFFLINE}") from error
     remark = _text(entry, f"{_ARXIV}journal_ref") or _text(entry, f"{_ARXIV}comment")
     return Found(paper, remark[:200])
 

@@ -27,6 +27,15 @@ def read(path: Path) -> Found:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise CatalogError(f"{path}: not a readable UTF-8 file. Check the path.") from error
+    return parse(text, str(path))
+
+
+def parse(text: str, path: str) -> Found:
+    """The paper of a BibTeX text; `path` names it in messages.
+
+    Raises:
+        CatalogError: It holds no entry or more than one, or has no title.
+    """
     starts = [
         match
         for match in re.finditer(r"^[ \t]*@(\w+)\s*\{[^,{}]*,", text, re.MULTILINE)

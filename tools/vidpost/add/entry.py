@@ -37,6 +37,23 @@ _TO_DO = {
 """What a new metric starts with; the model requires these fields."""
 
 
+_NAMES = {"arxiv_id": "arXiv ", "doi": "DOI ", "openreview": "OpenReview ", "url": ""}
+"""Fields that tell papers apart -> how they are called in messages."""
+
+
+class KnownError(CatalogError):
+    """The paper is in the catalogue.
+
+    Attributes:
+        kind: Kind of its entry.
+        id: Its id.
+    """
+
+    def __init__(self, what: str, kind: str, entry_id: str, file: str) -> None:
+        super().__init__(f"{what} is in the catalogue already: {file}. Edit that file.")
+        self.kind, self.id = kind, entry_id
+
+
 class Similar(NamedTuple):
     """An entry whose title is close.
 
@@ -52,7 +69,7 @@ class Similar(NamedTuple):
 
 
 def refuse_known(catalog: Catalog, paper: Paper) -> None:
-    """Refuses a paper that the catalogue has, by arXiv id or by title.
+    """Refuses a paper that the catalogue has, by an id of its or by title.
 
     Raises:
         CatalogError: With the path of the entry.
@@ -61,11 +78,10 @@ def refuse_known(catalog: Catalog, paper: Paper) -> None:
         other = entry.paper if isinstance(entry, Work) else None
         if other is None:
             continue
-        by_id = paper.arxiv_id is not None and other.arxiv_id == paper.arxiv_id
-        if by_id or _words(other.title) == _words(paper.title):
-            file = catalog.files[kind, entry.id]
-            what = f"arXiv {paper.arxiv_id}" if by_id else f"'{other.title}'"
-            raise CatalogError(f"{what} is in the catalogue already: {file}. Edit that file.")
+        same = next((n for n in _NAMES if (v := getattr(paper, n)) and v == getattr(other, n)), "")
+        if same or _words(other.title) == _words(paper.title):
+            what = f"{_NAMES[same]}{getattr(paper, same)}" if same else f"'{other.title}'"
+            raise KnownError(what, kind, entry.id, catalog.files[kind, entry.id])
 
 
 def similar(catalog: Catalog, title: str) -> list[Similar]:

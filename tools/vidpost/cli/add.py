@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from vidpost.add import arxiv, bib, entry, scaffold
+from vidpost.add import arxiv, entry, issue_form, pull_request, scaffold, sources, web
 from vidpost.catalog.diagnostics import CatalogError
 from vidpost.catalog.loader import Catalog, load
 from vidpost.catalog.models import KINDS, Paper
@@ -38,9 +38,16 @@ _PILLARS = ("sft", "rl", "tts")
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="BibTeX file with the paper's entry, instead of REF.",
 )
+@click.option(
+    "--from-issue",
+    "issue",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Text of an issue form (or a mail in its layout), instead of REF.",
+)
 @click.option("--offline", is_flag=True, help="Ask nobody; write the template.")
 @click.option("--no-input", is_flag=True, help="Ask nothing; take what is proposed.")
 @click.option("--scaffold", "with_code", is_flag=True, help="Write a method's skeleton, too.")
+@click.option("--open-pr", is_flag=True, help="Commit on a branch and open a pull request.")
 @click.pass_obj
 def add(
     transport: Any,
@@ -50,34 +57,43 @@ def add(
     pillars: tuple[str, ...],
     baseline: str | None,
     bib_file: Path | None,
+    issue: Path | None,
     offline: bool,
     no_input: bool,
     with_code: bool,
+    open_pr: bool,
 ) -> None:
-    """Add a paper to the catalogue. REF is an arXiv id or the address of its page.
+    """Add a paper to the catalogue.
+
+    REF is an arXiv id, a DOI, a .bib file, or an address: arXiv, Hugging Face, OpenReview, the ACL
+    Anthology, or any page of the paper.
 
     \b
     Examples:
       vidpost add 2503.21776
       vidpost add https://arxiv.org/abs/2503.21776v2 --kind benchmark --no-input
+      vidpost add 10.18653/v1/2025.acl-long.1 --open-pr
       vidpost add --from paper.bib --scaffold --baseline dpo
       vidpost add --offline --id my_method
     """
+    if issue is not None:
+        _from_issue(issue, offline, transport)
+        return
     if (ref is not None) == (bib_file is not None) and not (offline and new_id and not bib_file):
         raise CatalogError(
-            "name one paper: an arXiv id, or --from file.bib, or --offline with --id."
+            "name one paper: an arXiv id, an address or a DOI, or --from file.bib, or --offline "
+            "with --id."
         )
     if with_code and kind not in (None, "method"):
         raise CatalogError(f"--scaffold writes a method's skeleton, not a {kind}'s. Leave it out.")
     if baseline and not with_code:
         raise CatalogError("--baseline chooses the skeleton's baseline. Add --scaffold.")
     catalog = load()
-    if bib_file is not None:
-        found = bib.read(bib_file)
-    elif ref is None:
-        found = arxiv.Found(Paper(title=f"TODO: title of {new_id}"))
+    if bib_file is not None or ref is not None:
+        source = sources.Source("bib", str(bib_file)) if bib_file else sources.identify(ref or "")
+        found = _found(source, catalog, offline, transport)
     else:
-        found = _found(arxiv.parse_ref(ref), catalog, offline, transport)
+        found = arxiv.Found(Paper(title=f"TODO: title of {new_id}"))
     paper = found.paper
     entry.refuse_known(catalog, paper)
     click.echo(f'paper     {paper.arxiv_id or paper.doi or paper.url or ""}  "{paper.title}"')
@@ -90,7 +106,7 @@ def add(
         asked = ask and not with_code
         kind = click.prompt("kind", default="method", type=choice) if asked else "method"
     if new_id is None:
-        name = entry.name_of(paper.title) if has_title else f"arxiv {paper.arxiv_id}"
+        name = entry.name_of(paper.title) if has_title else _unnamed(paper)
         new_id = entry.id_of(name, kind)
         if ask:
             new_id = click.prompt("id", default=new_id)
@@ -114,6 +130,7 @@ def add(
         files = scaffold.files(catalog.root, paper, new_id, baseline)
     text = entry.render(catalog, found, kind=kind, new_id=new_id, pillars=pillars, more=more)
     path = entry.path_of(catalog.root, kind, new_id)
+    branch = pull_request.prepare(catalog.root, new_id) if open_pr else ""
     entry.write({**files, path: text})
     shown = path.relative_to(catalog.root).as_posix()
     for each in (*files, path):
@@ -121,23 +138,43 @@ def add(
     click.echo(f"next      edit {shown}, then: vidpost check {shown}")
     if with_code:
         click.echo(f"          vidpost run {new_id} --smoke")
+    if open_pr:
+        title = f"Add {kind} {new_id}"
+        for line in pull_request.open_pull_request(catalog.root, branch, [*files, path], title):
+            click.echo(line)
 
 
-def _found(ref: arxiv.Ref, catalog: Catalog, offline: bool, transport: Any) -> arxiv.Found:
-    """The paper's metadata, or a template if arXiv is not asked or does not answer."""
-    template = arxiv.Found(
-        Paper(
-            title=f"TODO: title of arXiv {ref.id}",
-            arxiv_id=ref.id,
-            version=ref.version,
-            year=arxiv.year_of(ref.id),
-        )
-    )
+def _from_issue(issue: Path, offline: bool, transport: Any) -> None:
+    """What the issue's workflow does, at a terminal."""
+    with issue.open(encoding="utf-8", errors="replace") as file:
+        body = file.read(issue_form.LARGEST + 1)
+    catalog = load()
+    reply = issue_form.handle(body, catalog, offline=offline, transport=transport)
+    entry.write(reply.files)
+    for path in reply.files:
+        click.echo(f"wrote     {path.relative_to(catalog.root).as_posix()}")
+    click.echo(reply.comment.removeprefix(f"{issue_form.REPLY}\n"), nl=False)
+    if reply.outcome in ("known", "refused"):
+        raise click.exceptions.Exit(1)
+
+
+def _unnamed(paper: Paper) -> str:
+    """A name for a paper whose title is not known yet."""
+    if paper.arxiv_id:
+        return f"arxiv {paper.arxiv_id}"
+    return f"paper {paper.doi or paper.openreview or str(paper.url).partition('://')[2]}"
+
+
+def _found(source: sources.Source, catalog: Catalog, offline: bool, transport: Any) -> arxiv.Found:
+    """The paper's metadata, or a template if its source is not asked or does not answer."""
+    if source.kind == "bib":
+        return sources.fetch(source, catalog.root)
+    template = sources.template(source)
     entry.refuse_known(catalog, template.paper)
     if offline:
         return template
     try:
-        return arxiv.fetch(ref, catalog.root / ".cache" / "arxiv", transport)
-    except arxiv.Unreachable as error:
+        return sources.fetch(source, catalog.root / ".cache" / "add", transport)
+    except web.Unreachable as error:
         click.echo(f"note      {error}; this is the offline template. Fill in title and authors.")
         return template
