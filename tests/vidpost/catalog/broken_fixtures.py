@@ -1,11 +1,11 @@
-"""Small repositories as text: `--- path` starts a file, `--- expected` the messages."""
+"""Small repositories as text, read by the same function as the site's page of codes."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from vidpost import contracts
-from vidpost.catalog import lint, loader
+from vidpost.catalog import examples, lint, loader
 from vidpost.catalog.diagnostics import render
 
 FOLDER = Path(__file__).parents[2] / "data" / "broken"
@@ -14,17 +14,12 @@ BASE = (FOLDER / "_base.txt").read_text(encoding="utf-8")
 
 def unpack(text: str, root: Path) -> list[str]:
     """Writes the files of a fixture below `root`; returns the expected messages."""
-    parts = ("\n" + text).split("\n--- ")[1:]
-    expected: list[str] = []
-    for part in parts:
-        name, _, body = part.partition("\n")
-        if name == "expected":
-            expected = body.splitlines()
-            continue
+    fixture = examples.parse(text)
+    for name, body in fixture.files.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(body + "\n" if not body.endswith("\n") else body, encoding="utf-8")
-    return expected
+        path.write_text(body, encoding="utf-8")
+    return list(fixture.expected)
 
 
 def problems(root: Path) -> list[str]:

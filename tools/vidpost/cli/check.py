@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from vidpost import contracts
-from vidpost.catalog import lint
-from vidpost.catalog.diagnostics import CODES, CatalogError, Format, render
-from vidpost.catalog.loader import find_root, load
+from vidpost.catalog import fix, lint
+from vidpost.catalog.diagnostics import CODES, CatalogError, Diagnostic, Format, render
+from vidpost.catalog.loader import Catalog, find_root, load
 
 
 @click.command()
@@ -21,6 +21,8 @@ from vidpost.catalog.loader import find_root, load
 @click.option("--changed", is_flag=True, help="Show only files that git sees as changed.")
 @click.option("--no-contracts", is_flag=True, help="Leave the code out; catalogue only.")
 @click.option("--no-cache", is_flag=True, help="Read every file again.")
+@click.option("--fix", "mend", is_flag=True, help="Mend form: quotes, order of keys and lists.")
+@click.option("--fix-closest", "closest", is_flag=True, help="As --fix, and take suggested words.")
 @click.option("--codes", is_flag=True, help="List the codes and what they mean.")
 @click.pass_context
 def check(
@@ -32,6 +34,8 @@ def check(
     changed: bool,
     no_contracts: bool,
     no_cache: bool,
+    mend: bool,
+    closest: bool,
     codes: bool,
 ) -> None:
     """Check the catalogue and its contracts with the code; exit 1 if there are errors.
@@ -42,6 +46,7 @@ def check(
     Examples:
       vidpost check
       vidpost check catalog/methods/video_r1.yaml
+      vidpost check --fix catalog/methods/video_r1.yaml
       vidpost check --format github --strict
     """
     if codes:
@@ -50,14 +55,19 @@ def check(
         return
     root = find_root()
     wanted = {_relative(path, root) for path in paths}
-    catalog = load(root, cache=not no_cache)
-    found = [] if no_contracts else list(contracts.check(catalog))
-    report = lint.check(catalog, found)
-    shown = report.errors() if errors_only else report.diagnostics
     if changed:
         wanted |= _changed(root)
+    catalog, report = _checked(root, no_contracts, not no_cache)
+    if mend or closest:
+        items = [d for d in report.diagnostics if not (changed or wanted) or _shown(d, wanted)]
+        named = {f for f in catalog.files.values() if any(_within(f, each) for each in wanted)}
+        items += [Diagnostic(file, 1, 1, "", "", "") for file in sorted(named)]
+        for file in fix.fix(root, items, closest=closest):
+            click.echo(f"mended {file}", err=True)
+        catalog, report = _checked(root, no_contracts, not no_cache)
+    shown = report.errors() if errors_only else report.diagnostics
     if changed or wanted:
-        shown = [d for d in shown if any(_within(d.file, each) for each in wanted)]
+        shown = [d for d in shown if _shown(d, wanted)]
     if shown or form == "json":
         click.echo(render(shown, form))
     errors = sum(item.severity == "error" for item in shown)
@@ -70,6 +80,15 @@ def check(
         )
     if errors or (strict and shown):
         ctx.exit(1)
+
+
+def _checked(root: Path, no_contracts: bool, cache: bool) -> tuple[Catalog, lint.Report]:
+    catalog = load(root, cache=cache)
+    return catalog, lint.check(catalog, [] if no_contracts else contracts.check(catalog))
+
+
+def _shown(item: Diagnostic, wanted: set[str]) -> bool:
+    return any(_within(item.file, each) for each in wanted)
 
 
 def _relative(path: Path, root: Path) -> str:

@@ -36,11 +36,16 @@ COMMANDS: dict[str, Command] = {
     "show": Command(
         "vidpost.cli.browse", "show", "Browse", "Show one entry and what points at it."
     ),
-    "stats": Command("vidpost.cli.browse", "stats", "Browse", "Count entries by status and word."),
+    "stats": Command("vidpost.cli.stats", "stats", "Browse", "Show how far the catalogue is."),
+    "export": Command(
+        "vidpost.cli.export", "export", "Browse", "BibTeX, CSL-JSON, CSV or README of a selection."
+    ),
     "diff": Command("vidpost.cli.diff", "diff", "Browse", "Show what a method changes."),
     "add": Command("vidpost.cli.add", "add", "Contribute", "Add a paper to the catalogue."),
     "check": Command("vidpost.cli.check", "check", "Contribute", "Check catalogue and contracts."),
-    "card": Command("vidpost.cli.browse", "card", "Contribute", "Validate and show a result card."),
+    "rename": Command("vidpost.cli.rename", "rename", "Contribute", "Give an entry another id."),
+    "watch": Command("vidpost.cli.watch", "watch", "Contribute", "List new works on arXiv."),
+    "card": Command("vidpost.cli.card", "card", "Contribute", "Show or promote a result card."),
     "schema": Command("vidpost.cli.browse", "schema", "Contribute", "Print the JSON Schema."),
     "site": Command("vidpost.cli.site", "site", "Contribute", "Build or serve the site."),
     "run": Command("vidpost.cli.train", "run", "Run", "Run a method: train, evaluate, card."),
