@@ -45,6 +45,7 @@ COMMANDS: dict[str, Command] = {
     "check": Command("vidpost.cli.check", "check", "Contribute", "Check catalogue and contracts."),
     "rename": Command("vidpost.cli.rename", "rename", "Contribute", "Give an entry another id."),
     "watch": Command("vidpost.cli.watch", "watch", "Contribute", "List new works on arXiv."),
+    "links": Command("vidpost.cli.links", "links", "Contribute", "Ask every address (nightly)."),
     "card": Command("vidpost.cli.card", "card", "Contribute", "Show or promote a result card."),
     "schema": Command("vidpost.cli.browse", "schema", "Contribute", "Print the JSON Schema."),
     "site": Command("vidpost.cli.site", "site", "Contribute", "Build or serve the site."),
