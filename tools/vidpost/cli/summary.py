@@ -1,6 +1,6 @@
 """What a pull request does to the catalogue, as one Markdown comment.
 
-    python -m vidpost.add.summary --base origin/main > summary.md
+    python -m vidpost.cli.summary --base origin/main > summary.md
 
 Text from entries is quoted as code: a comment is no place for strangers' Markdown.
 """
@@ -102,7 +102,7 @@ def _quote(text: str) -> str:
 
 def main(arguments: list[str] | None = None) -> None:
     """See the module's docstring."""
-    parser = argparse.ArgumentParser(prog="python -m vidpost.add.summary")
+    parser = argparse.ArgumentParser(prog="python -m vidpost.cli.summary")
     parser.add_argument("--base", default="origin/main")
     given = parser.parse_args(arguments)
     root = find_root()

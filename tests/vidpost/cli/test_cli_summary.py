@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
-from add_fixtures import copy_repository
 
-from vidpost.add import summary
 from vidpost.catalog.diagnostics import CatalogError
-from vidpost.catalog.loader import load
+from vidpost.catalog.loader import find_root, load
+from vidpost.cli import summary
 
+ROOT = find_root(Path(__file__))
 NASTY = '"@team <img src=x onerror=alert(1)> | a | [x](javascript:y)"'
 ENTRY = f"""id: pebbles
 name: Pebbles
@@ -29,7 +30,9 @@ evaluated_on: [no_such_benchmark]
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = copy_repository(tmp_path_factory.mktemp("summary"))
+    root = tmp_path_factory.mktemp("summary")
+    for part in ("catalog", "reproductions"):
+        shutil.copytree(ROOT / part, root / part, ignore=shutil.ignore_patterns("__pycache__"))
 
     def git(*args: str) -> None:
         identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
@@ -67,7 +70,6 @@ def test_an_unknown_base(repository: Path) -> None:
 
 def test_the_workflow_gives_no_token_to_the_pull_requests_code() -> None:
     import yaml
-    from add_fixtures import ROOT
 
     flow = yaml.safe_load((ROOT / ".github/workflows/summary.yml").read_text())
     assert flow["jobs"]["write"]["permissions"] == {"contents": "read"}
