@@ -85,13 +85,6 @@ def test_a_users_mistake_is_one_message_and_exit_code_2() -> None:
         assert "Traceback" not in result.output
 
 
-def test_stats_add_up() -> None:
-    data = parsed("stats")
-    assert sum(data["status"].values()) == data["kind"]["method"]
-    assert sum(data["year"].values()) == sum(data["kind"].values())
-    assert "methods by status" in vidpost("stats").output
-
-
 def test_diff_shows_the_hooks_of_the_entry() -> None:
     data = parsed("diff", "video-r1")
     assert [hook["hook"] for hook in data["hooks"]] == ["build_group", "shape_rewards"]

@@ -49,6 +49,8 @@ def test_import_vidpost_is_light() -> None:
         ["list", "all"],
         ["show", "video_r1"],
         ["stats"],
+        ["export", "readme"],
+        ["export", "csv"],
         ["diff", "video_r1"],
         ["schema"],
         ["check"],

@@ -75,10 +75,17 @@ def make_root(root: Path) -> Path:
     (root / "docs").mkdir(parents=True)
     for part in ("overrides", "assets"):
         shutil.copytree(ROOT / "docs" / part, root / "docs" / part)
-    for page in ("reproduce/index", "reproduce/presets", "reproduce/method", "contribute/index"):
+    for page in (
+        "reproduce/index",
+        "reproduce/presets",
+        "reproduce/method",
+        "contribute/index",
+    ):
         target = root / "docs" / f"{page}.md"
         target.parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / "docs" / f"{page}.md", target)
+    # The guide links to it; its own text, large tables of golden cases, is tested elsewhere.
+    (root / "docs" / "rewards.md").write_text("# Rewards compared\n", encoding="utf-8")
     shutil.copy(ROOT / "mkdocs.yml", root)
     shutil.copytree(ROOT / "catalog" / "taxonomy", root / "catalog" / "taxonomy")
     for folder, names in KEPT.items():

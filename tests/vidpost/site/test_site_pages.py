@@ -14,13 +14,15 @@ from pathlib import Path
 
 import pytest
 import yaml
-from small_site import ROOT, SPARSE, make_root, write_entry
+from small_site import ROOT, SPARSE, make_root, write_card, write_entry
 
 from vidpost.catalog.diagnostics import CODES
-from vidpost.catalog.loader import CatalogError
+from vidpost.catalog.loader import CatalogError, load
+from vidpost.catalog.models import Protocol
 from vidpost.site import build as builder
+from vidpost.site import pages as page_maker
 from vidpost.site.build import generate
-from vidpost.site.context import verdict_of
+from vidpost.site.context import Site, verdict_of
 from vidpost.site.delta import BASELINE_DOES, read_hooks, read_module
 
 VOID = {"area", "base", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"}
@@ -88,7 +90,7 @@ def test_the_method_page_has_its_parts_in_the_fixed_order(built: Path) -> None:
     places = [text.index(part) for part in wanted]
     assert places == sorted(places)
     for part in ("build_group", "G answers to one prompt", "49.8 %", "256x28x28", "stages.rl.beta",
-                 "our choice", "vidpost run video_r1", "feng2025videor1"):  # fmt: skip
+                 "our choice", "vidpost run video_r1", "@inproceedings{video_r1,"):  # fmt: skip
         assert part in text
 
 
@@ -126,6 +128,25 @@ def test_reported_reproduced_and_miniature_are_never_in_one_table(built: Path) -
     results = (built / "docs/results/index.md").read_text(encoding="utf-8")
     places = [results.index(part) for part in ("0.571", "## Miniatures", "0.613", "0.597")]
     assert places == sorted(places)
+
+
+def test_reported_against_measured_under_the_same_protocol_alone(tmp_path: Path) -> None:
+    """Two cards, one under the protocol of the reported 64.2 %; other models' rows stay away."""
+    root = make_root(tmp_path / "root")
+    protocol = {
+        "frames": 16, "pixels": 200704, "decoder": "pyav 18", "prompt_hash": "abc123def456",
+        "extractor": "tag 1", "sampling": {"temperature": 0.0, "max_new_tokens": 48},
+    }  # fmt: skip
+    print_ = Protocol.model_validate(protocol).fingerprint()
+    same = {"protocol": protocol, "fingerprint": print_, "task": "multiple choice"}
+    common = {"benchmark": "mmvu", "metric": "accuracy", "preset": "paper"}
+    write_card(root, "same", "reproduction", score=0.613, **common, **same)
+    write_card(root, "other", "reproduction", score=0.597, **common)
+    (figure,) = page_maker._against(Site(load(root), "https://example.org/", "https://example.org"))
+    assert "Reported against measured: mmvu, accuracy" in figure
+    cells = re.findall(r"<t[hd][^>]*>([^<]*)</t[hd]>", figure)
+    assert cells[6:11] == ["Video-R1-7B", "0.642", "0.613", "0.565", "0.661"]
+    assert figure.count('class="ring"') == 2  # the legend and one number
 
 
 def test_a_claim_says_what_the_miniature_found(built: Path) -> None:
@@ -290,7 +311,7 @@ def test_bibtex_has_every_paper_once(built: Path) -> None:
     marks = re.findall(r"^% (\w+)$", bib, re.M)
     assert len(marks) == len(set(marks)) and "video_r1" in marks and "sparse" in marks
     entry = bib.split("% video_r1\n")[1].split("% ")[0]
-    assert entry.startswith("@inproceedings{feng2025videor1,")
+    assert entry.startswith("@inproceedings{video_r1,")
     assert entry.count("{") == entry.count("}")
 
 

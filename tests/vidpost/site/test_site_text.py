@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vidpost.export.text import plain
 from vidpost.site.latex import formula
-from vidpost.site.text import escape, number, outside, plain
+from vidpost.site.text import escape, number, outside
 
 PIECES = st.sampled_from(
     ["<", ">", "&", '"', "'", "`", "*", "_", "[", "]", "(", ")", "!", "#", "|", "{", "}", ":",

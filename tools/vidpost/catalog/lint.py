@@ -193,7 +193,9 @@ def venues(catalog: Catalog) -> Found:
     places = []
     for _, file, entry in _works(catalog):
         if entry.paper and (venue := entry.paper.venue):
-            key = re.sub(r"[^a-z0-9]", "", venue.lower()).replace("nips", "neurips")
+            # The order of the words does not make another venue: "CVPR Findings 2026".
+            words = re.findall(r"[a-z]+|\d+", venue.lower().replace("nips", "neurips"))
+            key = " ".join(sorted(words))
             spelled[key][venue] += 1
             places.append((key, venue, file))
     for key, venue, file in places:
@@ -435,18 +437,23 @@ def reproduced(catalog: Catalog, method: MethodEntry) -> bool:
     )
 
 
-def _agree(card: ResultCard, number: ReportedNumber) -> bool:
+def same_protocol(card: ResultCard, number: ReportedNumber) -> bool:
+    """Whether a card measured what a reported number is about, as far as the paper says."""
     setting, protocol = number.setting, card.protocol
     frames = {protocol.frames, protocol.max_frames} - {None}
-    same_protocol = (
+    return (
         (card.benchmark, card.metric) == (number.benchmark, number.metric)
         and (card.task if card.task != "all" else None) == number.split
         and (setting.frames is None or setting.frames in frames)
         and (setting.subtitles is None or setting.subtitles == protocol.subtitles)
         and (pixels(setting.resolution) in (None, protocol.pixels))
     )
+
+
+def _agree(card: ResultCard, number: ReportedNumber) -> bool:
     low, high = card.interval
-    return same_protocol and low - TOLERANCE <= number.in_metric_unit() <= high + TOLERANCE
+    value = number.in_metric_unit()
+    return same_protocol(card, number) and low - TOLERANCE <= value <= high + TOLERANCE
 
 
 def pixels(resolution: str | None) -> int | None:

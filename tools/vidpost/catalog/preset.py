@@ -122,6 +122,14 @@ class StageSettings(_Part):
     check_every: Positive | None = Field(None, description="Steps between those checks.")
 
 
+class Training(_Part):
+    """How the engine trains: choices that change time and memory, not the numbers."""
+
+    shared_prefix: bool = Field(
+        True, description="Compute a prompt once a group in the loss of GRPO, not once an answer."
+    )
+
+
 class Synthetic(_Part):
     """The procedural video world; see reproductions/shared/synthetic."""
 
@@ -131,6 +139,11 @@ class Synthetic(_Part):
     test: Positive = Field(description="Held-out clips.")
     teacher_error: Share = Field(
         0.0, description="Share of cold-start rationales that end in a wrong answer."
+    )
+    skills: bool = Field(
+        False,
+        description="Half of the cold start teaches what test-time methods ask for: parts of the "
+        "video, relevance, captions, checks, tool calls.",
     )
     knobs: dict[str, str | int | float | bool] = Field(
         default_factory=dict, description="Difficulty: noise, sizes, option order and so on."
@@ -147,6 +160,30 @@ class Evaluation(_Part):
     top_p: float = Field(1.0, gt=0, le=1, description="Nucleus.")
     max_new_tokens: Positive = Field(1024, description="Tokens an answer, at most.")
     batch_size: Positive = Field(32, description="Questions a batch.")
+
+
+class Decoding(_Part):
+    """What a test-time method spends. Keys that a method does not use stay unset."""
+
+    answers: Positive | None = Field(None, description="Answers sampled a vote.")
+    temperature: float | None = Field(None, ge=0, description="Temperature of those answers.")
+    top_p: float = Field(1.0, gt=0, le=1, description="Nucleus of those answers.")
+    top_k: int = Field(0, ge=0, description="Top-k of those answers; 0: off.")
+    rounds: Positive | None = Field(None, description="Rounds, turns or tree iterations, at most.")
+    width: Positive | None = Field(None, description="Beam width, or children of a tree node.")
+    threshold: float | None = Field(None, description="Confidence or score that ends the search.")
+    frames: Positive | None = Field(None, description="Frames of a first or a partial look.")
+    max_frames: Positive | None = Field(None, description="Frames of the largest look.")
+    segments: Positive | None = Field(None, description="Parts into which a video is cut.")
+    examples: Positive | None = Field(None, description="Solved questions shown a round.")
+    note_tokens: Positive | None = Field(
+        None, description="Tokens of a caption, thought or tool call, at most."
+    )
+    context_tokens: Positive | None = Field(
+        None, description="Tokens of captions given to a text reasoner, at most."
+    )
+    max_calls: Positive = Field(512, description="Model calls a question, at most.")
+    workers: Positive = Field(64, description="Questions in work at a time.")
 
 
 class Hardware(_Part):
@@ -176,7 +213,9 @@ class Preset(_Part):
     model: ModelSettings
     frames: Frames
     stages: dict[str, StageSettings] = Field(default_factory=dict)
+    train: Training = Training()
     evaluate: Evaluation
+    decode: Decoding | None = None
     hardware: Hardware
     synthetic: Synthetic | None = None
     sources: dict[str, str] = Field(
@@ -190,6 +229,15 @@ ALLOWED_IN_MINI: tuple[str, ...] = (
     "synthetic.*",
     "evaluate.*",
     "hardware.*",
+    # How much is spent; temperatures, thresholds and beam widths stay the paper's.
+    "decode.answers",
+    "decode.rounds",
+    "decode.frames",
+    "decode.max_frames",
+    "decode.segments",
+    "decode.note_tokens",
+    "decode.context_tokens",
+    "decode.workers",
     "stages.sft.kind",  # a model from random weights needs a cold start that the paper does not
     "stages.*.data",
     "stages.*.samples",

@@ -1,9 +1,8 @@
-"""Reading the catalogue: list, show, stats, card, schema."""
+"""Reading the catalogue: list, show, card, schema."""
 
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import yaml
 
 from vidpost.catalog import graph, models
 from vidpost.catalog.diagnostics import CatalogError, closest
-from vidpost.catalog.loader import Catalog, load, load_model
+from vidpost.catalog.loader import load, load_model
 from vidpost.catalog.models import (
     FOLDERS,
     KINDS,
@@ -26,6 +25,7 @@ from vidpost.catalog.models import (
     ResultCard,
     Work,
 )
+from vidpost.cli.selection import Selection, filters, pillars, year
 
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -45,25 +45,11 @@ def dump(data: object) -> str:
     return json.dumps(data, indent=2, ensure_ascii=False, default=str)
 
 
-def _year(entry: Entry) -> str:
-    paper = entry.paper if isinstance(entry, Work) else None
-    if paper is None:
-        return ""
-    if paper.year:
-        return str(paper.year)
-    prefix = (paper.arxiv_id or "")[:2]
-    return f"20{prefix}" if prefix.isdigit() else ""
-
-
 def _row(kind: str, entry: Entry) -> dict[str, Any]:
     row: dict[str, Any] = {"id": entry.id, "kind": kind, "name": entry.name}
     row["status"] = entry.status if isinstance(entry, Work) else ""
-    row["pillars"] = (
-        list(entry.pillars)
-        if isinstance(entry, MethodEntry | BenchmarkEntry | DatasetEntry)
-        else []
-    )
-    row["year"] = _year(entry)
+    row["pillars"] = list(pillars(entry))
+    row["year"] = str(year(entry) or "")
     row["summary"] = entry.summary or ""
     return row
 
@@ -74,13 +60,17 @@ def _row(kind: str, entry: Entry) -> dict[str, Any]:
     default="methods",
     type=click.Choice([*FOLDERS, "results", "words", "all"]),
 )
-@click.option("--status", type=click.Choice(RUNGS), help="Only this rung of the ladder.")
-@click.option("--pillar", help="Only this pillar: sft, rl, tts.")
-@click.option("--word", help="Only entries with this taxonomy word, or one below it.")
+@filters
 @click.option("--sort", default="id", type=click.Choice(["id", "name", "year", "status"]))
 @JSON
 def list_(
-    what: str, status: str | None, pillar: str | None, word: str | None, sort: str, as_json: bool
+    what: str,
+    status: str | None,
+    pillar: str | None,
+    word: str | None,
+    year: int | None,
+    sort: str,
+    as_json: bool,
 ) -> None:
     """List entries, filtered and sorted.
 
@@ -105,20 +95,9 @@ def list_(
         head = ("card", "kind", "benchmark", "metric", "score", "fingerprint")
         click.echo(dump(cards) if as_json else table(lines, head))
         return
-    found = [
-        _row(kind, entry)
-        for kind, entry in catalog.entries()
-        if what == "all" or FOLDERS[what] == kind
-    ]
-    if status:
-        found = [row for row in found if row["status"] == status]
-    if pillar:
-        _known_word(catalog, pillar)
-        found = [row for row in found if pillar in row["pillars"]]
-    if word:
-        _known_word(catalog, word)
-        having = {entry for _, entry in graph.entries_by_word(catalog)[word]}
-        found = [row for row in found if row["id"] in having]
+    kinds = () if what == "all" else (FOLDERS[what],)
+    chosen = Selection(kinds, status, pillar, word, year).of(catalog)
+    found = [_row(kind, entry) for kind, entry in chosen]
     rank = {rung: i for i, rung in enumerate(("", *RUNGS))}
     found.sort(key=lambda row: (rank[row[sort]] if sort == "status" else row[sort], row["id"]))
     if as_json:
@@ -130,12 +109,6 @@ def list_(
     ]
     click.echo(table(shown, ("id", "kind", "status", "year", "pillars", "name")))
     click.echo(f"{len(shown)} of {sum(1 for _ in catalog.entries())} entries", err=True)
-
-
-def _known_word(catalog: Catalog, word: str) -> None:
-    if word not in catalog.words:
-        hint = closest(word, catalog.words) or "`vidpost list words` shows all."
-        raise CatalogError(f"no taxonomy word '{word}'. {hint}")
 
 
 @click.command()
@@ -186,41 +159,6 @@ def show(name: str, kind: str | None, as_json: bool) -> None:
         click.echo(table(rows, ("benchmark", "metric", "value", "frames", "model", "source")))
     for relation, ids in links.items():
         click.echo(f"{relation}: {', '.join(ids)}")
-
-
-@click.command()
-@JSON
-def stats(as_json: bool) -> None:
-    """Count entries by kind, status, pillar, year and taxonomy word.
-
-    \b
-    Example:
-      vidpost stats --json
-    """
-    catalog = load()
-    rows = [_row(kind, entry) for kind, entry in catalog.entries()]
-    used = graph.entries_by_word(catalog)
-    data: dict[str, dict[str, int]] = {
-        "kind": dict(Counter(row["kind"] for row in rows)),
-        "status": {
-            rung: count
-            for rung in RUNGS
-            if (count := sum(row["status"] == rung for row in rows if row["kind"] == "method"))
-        },
-        "pillar": dict(Counter(pillar for row in rows for pillar in row["pillars"])),
-        "year": dict(sorted(Counter(row["year"] or "none" for row in rows).items())),
-        "word": {word: len(ids) for word, ids in used.items() if ids},
-        "results": dict(Counter(card.kind for card in catalog.results.values())),
-    }
-    if as_json:
-        click.echo(dump(data))
-        return
-    titles = {"status": "methods by status", "word": "entries by taxonomy word"}
-    for name, counts in data.items():
-        click.echo(f"{titles.get(name, name)}:")
-        click.echo(
-            table([(f"  {key}", str(n)) for key, n in counts.items()], ("", "")).lstrip("\n")
-        )
 
 
 @click.command()

@@ -52,6 +52,9 @@ COMMANDS: dict[str, Command] = {
     "run": Command("vidpost.cli.train", "run", "Run", "Run a method: train, evaluate, card."),
     "eval": Command("vidpost.cli.train", "evaluate", "Run", "Evaluate a checkpoint."),
     "claim": Command("vidpost.cli.train", "claim", "Run", "Test a method's claim over seeds."),
+    "score": Command(
+        "vidpost.cli.score", "score", "Run", "Score prediction logs under any project's rules."
+    ),
     "rewards": Command("vidpost.cli.rewards", "rewards", "Run", "Check and compare reward rules."),
     "doctor": Command("vidpost.cli.train", "doctor", "Run", "Check this machine and installation."),
 }

@@ -21,13 +21,25 @@ HEAVY = frozenset(
 
 _BASE = ("reproductions.shared.method", "reproductions.shared.rewards", "reproductions.metrics")
 _PURE = (*_BASE, "reproductions.shared.prompts")
-_VIDEO = (*_PURE, "reproductions.shared.video", "reproductions.shared.synthetic")
+_VIDEO = (
+    *_PURE,
+    "reproductions.shared.files",
+    "reproductions.shared.video",
+    "reproductions.shared.synthetic",
+)
+_DECODING = (
+    *_PURE,
+    "reproductions.shared.decoding",
+    "reproductions.shared.inference.engine",
+)
 _ENGINE = (
     *_VIDEO,
     "reproductions.shared.models",
     "reproductions.shared.training",
     "reproductions.shared.inference",
+    "reproductions.shared.decoding",
     "reproductions.shared.evaluation",
+    "reproductions.shared.processes",
     "reproductions.shared.progress",
     "vidpost.catalog",  # result cards and presets: the one upward edge
 )
@@ -59,7 +71,8 @@ RULES = (
     Rule("vidpost", ("vidpost",)),
     Rule("vidpost.catalog", ("vidpost.catalog",)),
     Rule("vidpost.add", ("vidpost.catalog", "vidpost.add")),
-    Rule("vidpost.site", ("vidpost.catalog", "vidpost.site")),
+    Rule("vidpost.export", ("vidpost.catalog", "vidpost.export")),
+    Rule("vidpost.site", ("vidpost.catalog", "vidpost.export", "vidpost.site")),
     Rule("vidpost.contracts", ("vidpost.catalog", "vidpost.contracts")),
     Rule("vidpost.cli", ("vidpost",), heavy="lazily", lazy=("reproductions",)),
     Rule("reproductions", ("reproductions", "vidpost.catalog"), heavy="freely"),
@@ -73,6 +86,7 @@ RULES = (
     Rule("reproductions.shared.training", _ENGINE, heavy="freely"),
     Rule("reproductions.shared.inference", _ENGINE, heavy="freely"),
     Rule("reproductions.shared.evaluation", _ENGINE, heavy="freely"),
+    Rule("reproductions.shared.decoding", _DECODING),
     Rule("reproductions.benchmarks", (*_PURE, "reproductions.benchmarks")),
     Rule("reproductions.datasets", (*_PURE, "reproductions.datasets")),
 )

@@ -11,11 +11,11 @@ from xml.sax.saxutils import escape, quoteattr
 from pydantic import BaseModel
 
 from vidpost.catalog.models import KINDS, Entry, MethodEntry, ResultCard, TaxonomyWord, Work
+from vidpost.export.bibtex import bibliography
+from vidpost.export.text import plain
 from vidpost.site import context as ctx
 from vidpost.site import figures
-from vidpost.site.bibtex import bibtex, key
 from vidpost.site.context import ONE, PLURAL, Site
-from vidpost.site.text import plain
 
 VERSION = 1
 Files = Iterator[tuple[str, str]]
@@ -28,7 +28,8 @@ def files(site: Site) -> Files:
     yield "feed.xml", feed(site, None)
     for pillar in site.catalog.words_of("pillar"):
         yield f"api/feed-{pillar.id}.xml", feed(site, pillar.id)
-    yield "catalog.bib", bibliography(site)
+    works = [entry for _, entry in site.catalog.entries() if isinstance(entry, Work)]
+    yield "catalog.bib", bibliography(works)
     for name, entry in site.catalog.methods.items():
         yield f"api/badge/{name}.svg", figures.badge(entry.status)
     yield from redirects(site)
@@ -68,7 +69,7 @@ def _row(site: Site, entry: Entry) -> dict[str, Any]:
             "venue": paper.venue if paper else None,
             "paper": paper.link if paper else None,
             "code": entry.code.url if entry.code else None,
-            "bibtex_key": key(entry) if paper else None,
+            "bibtex_key": entry.id if paper else None,
         }
     if isinstance(entry, MethodEntry):
         row |= {
@@ -225,16 +226,7 @@ def feed(site: Site, pillar: str | None) -> str:
     return "\n".join([*lines, "</feed>", ""])
 
 
-# --- BibTeX, redirects ----------------------------------------------------------------------
-
-
-def bibliography(site: Site) -> str:
-    """BibTeX of every paper, each key once."""
-    found: dict[str, str] = {}
-    for _, entry in site.catalog.entries():
-        if isinstance(entry, Work) and (text := bibtex(entry)):
-            found.setdefault(entry.id, f"% {entry.id}\n{text}\n")
-    return "\n".join(found[name] for name in sorted(found))
+# --- redirects ------------------------------------------------------------------------------
 
 
 def redirects(site: Site) -> Files:

@@ -60,36 +60,42 @@ def _text(x: float, y: float, text: object, css: str = "", anchor: str = "start"
 
 _BOXES = (
     # x, y, width, text lines, class, taxonomy word
-    (10, 34, 150, ("Pretrained LLM", "+ vision encoder"), "stage", "sft_modality_integration"),
-    (215, 34, 110, ("Video-LMM",), "model", ""),
-    (10, 144, 150, ("Instruction tuning",), "stage", "sft_instruction_tuning"),
-    (215, 144, 110, ("Instructed", "Video-LMM"), "model", ""),
-    (380, 144, 150, ("RL for alignment",), "stage", "rl_alignment"),
-    (585, 144, 125, ("Aligned", "Video-LMM"), "model", ""),
-    (380, 34, 150, ("Cold-start", "fine-tuning"), "focus", "sft_cot_reasoning"),
-    (585, 34, 125, ("Cold-started", "Video-LMM"), "model", ""),
-    (380, 254, 150, ("RL for video", "reasoning"), "focus", "rl"),
-    (585, 254, 125, ("Reinforced", "Video-LMM"), "focus model", "rl_reinforced_video_lmms"),
-    (585, 364, 125, ("Test-time", "scaling"), "focus", "tts"),
+    (10, 40, 140, ("Language model,", "encoders"), "model", ""),
+    (10, 150, 140, ("Modality", "integration"), "stage", "sft_modality_integration"),
+    (10, 260, 140, ("Video-LMM",), "model", ""),
+    (195, 95, 115, ("Instruction", "tuning"), "stage", "sft_instruction_tuning"),
+    (195, 178, 115, ("Domain", "adaptation"), "stage", "sft_domain_adaptation"),
+    (332, 95, 115, ("Instructed", "Video-LMM"), "model", ""),
+    (469, 95, 115, ("RL for", "alignment"), "stage", "rl_alignment"),
+    (606, 95, 109, ("Aligned", "Video-LMM"), "model", ""),
+    (195, 260, 115, ("Cold-start", "fine-tuning"), "focus", "sft_cot_reasoning"),
+    (332, 260, 115, ("Cold-started", "Video-LMM"), "model", ""),
+    (469, 260, 115, ("RL for video", "reasoning"), "focus", "rl"),
+    (606, 260, 109, ("Reinforced", "Video-LMM"), "focus model", "rl_reinforced_video_lmms"),
+    (332, 368, 383, ("Test-time scaling",), "focus", "tts"),
 )  # fmt: skip
 
 _ARROWS = (
     # solid: the usual way; dashed: an alternative
-    ("M160 62H213", ""), ("M325 62H378", ""), ("M530 62H583", ""),
-    ("M270 90V116H85V142", ""), ("M160 172H213", ""), ("M325 172H378", ""), ("M530 172H583", ""),
-    ("M647 90V117H557V228H455V252", ""), ("M530 282H583", ""), ("M647 310V362", ""),
-    ("M346 62V282H378", "dashed"),
-    ("M270 200V392H583", "dashed"),
+    ("M80 96V148", ""), ("M80 206V258", ""),
+    ("M150 288H193", ""), ("M172 288V123H193", ""), ("M252 178V153", "dashed"),
+    ("M172 206H193", "dashed"),
+    ("M310 123H330", ""), ("M447 123H467", ""), ("M584 123H604", ""),
+    ("M310 288H330", ""), ("M447 288H467", ""), ("M584 288H604", ""),
+    ("M110 260V244H526V258", "dashed"),
+    ("M660 316V366", ""), ("M389 316V366", "dashed"),
+    ("M389 151V206H730", "dashed end"), ("M715 123H730V396H717", "dashed"),
 )  # fmt: skip
 
 PIPELINE_TEXT = (
-    "A pretrained language model is joined to a vision encoder (modality integration) and becomes "
-    "a Video-LMM. One way leads through instruction tuning to an instructed Video-LMM, and through "
-    "RL for alignment to an aligned one. The way to reasoning leads through cold-start "
-    "fine-tuning to a cold-started Video-LMM, and through RL for video reasoning to a reinforced "
-    "Video-LMM, which test-time scaling lets think longer. Dashed: RL straight from the Video-LMM "
-    "without a cold start, and test-time scaling on models that were not reinforced. The survey's "
-    "focus is marked: cold start, RL for video reasoning, the reinforced model, test-time scaling."
+    "A pretrained language model and encoders for picture (and sound) are joined by modality "
+    "integration into a Video-LMM. The upper way leads, if need be through domain adaptation, to "
+    "instruction tuning and an instructed Video-LMM, then through RL for alignment to an aligned "
+    "one. The lower way leads through cold-start fine-tuning to a cold-started Video-LMM and "
+    "through RL for video reasoning to a reinforced one, which test-time scaling lets think "
+    "longer. Dashed: RL for video reasoning straight from the Video-LMM, without a cold start, and "
+    "test-time scaling on instructed, aligned or cold-started models. The survey's focus is "
+    "filled: cold start, RL for video reasoning, the reinforced model, test-time scaling."
 )
 
 
@@ -105,7 +111,8 @@ def pipeline(base: str, known: frozenset[str]) -> Markup:
         'markerHeight="7" orient="auto"><path d="M0 0L8 4L0 8z" class="tip"/></marker></defs>'
     ]
     for path, kind in _ARROWS:
-        body.append(f'<path d="{path}" class="arrow {kind}" marker-end="url(#tip)"/>')
+        tip = "" if kind.endswith("end") else ' marker-end="url(#tip)"'
+        body.append(f'<path d="{path}" class="arrow {kind}"{tip}/>')
     for x, y, width, lines, css, word in _BOXES:
         target = f"taxonomy/{word}/"
         radius = 6 if "model" in css else 28
@@ -119,7 +126,7 @@ def pipeline(base: str, known: frozenset[str]) -> Markup:
     key = "round: a step · square: a model · filled: the survey's focus · dashed: also done"
     body.append(_text(10, 20, key, "axis"))
     svg = _svg(
-        "From pretrained parts to a reasoning Video-LMM", PIPELINE_TEXT, 720, 430, body, "group"
+        "From pretrained parts to a reasoning Video-LMM", PIPELINE_TEXT, 740, 436, body, "group"
     )
     return Markup(
         '<figure class="plot"><div class="scroll" role="region" tabindex="0" '
@@ -222,6 +229,50 @@ def dots(title: str, unit: str, rows: Sequence[tuple[str, float, str]]) -> Marku
         f'aria-label="{escape(title)}">{svg}</div>'
         f"<figcaption>{escape(title + note)}</figcaption></figure>"
     )
+
+
+def against(
+    title: str, unit: str, rows: Sequence[tuple[str, float, float, float, float, str]]
+) -> Markup:
+    """Reported against measured under one protocol: a ring and a dot with its interval a row.
+
+    Args:
+        title: Benchmark, metric and protocol.
+        unit: Unit of the values.
+        rows: (method, reported, measured, low, high, where the reported number stands).
+    """
+    values = [value for row in rows for value in row[1:5]]
+    low, high = min(values), max(values)
+    pad = (high - low) * 0.08 or max(abs(high) * 0.05, 1e-6)
+    low, high = low - pad, high + pad
+    left, right, height = 200, _WIDTH - 40, 30 * len(rows) + 58
+
+    def place(value: float) -> float:
+        return left + (value - low) / (high - low) * (right - left)
+
+    body = [
+        f'<circle cx="{left + 6}" cy="10" r="5" class="ring"/>',
+        _text(left + 18, 14, "reported by the authors", "axis"),
+        f'<circle cx="{left + 206}" cy="10" r="5" class="fill-method"/>',
+        _text(left + 218, 14, "measured here, with its interval", "axis"),
+    ]
+    for i in range(5):
+        value = low + (high - low) * i / 4
+        body.append(f'<path d="M{place(value):.1f} 26V{height - 24}" class="grid"/>')
+        body.append(_text(place(value), height - 8, f"{value:.3g}", "axis", "middle"))
+    for i, (name, reported, measured, bottom, top, _) in enumerate(rows):
+        y = 44 + 30 * i
+        shown = name if len(name) <= 26 else f"{name[:25]}…"
+        body.append(_text(left - 12, y + 4, shown, "label small", "end"))
+        body.append(f'<path d="M{place(bottom):.1f} {y}H{place(top):.1f}" class="whisker"/>')
+        body.append(f'<circle cx="{place(measured):.1f}" cy="{y}" r="5" class="fill-method"/>')
+        body.append(f'<circle cx="{place(reported):.1f}" cy="{y}" r="6" class="ring"/>')
+    desc = f"{len(rows)} methods, {unit}; axis from {low:.3g} to {high:.3g}"
+    head = ("Method", "Reported", "Measured", "From", "To", "Source of the reported number")
+    cells = [(row[0], *(number(v) for v in row[1:5]), row[5]) for row in rows]
+    note = "" if low <= 0 else "; the axis does not start at zero"
+    svg = _svg(title, desc, _WIDTH, height, body)
+    return _figure(svg, title + note, _table(title, head, cells), "The numbers")
 
 
 def years(title: str, unit: str, points: Sequence[tuple[str, float, str]]) -> Markup:

@@ -12,7 +12,8 @@ import re
 
 from markupsafe import Markup
 
-from vidpost.site.text import escape, plain
+from vidpost.export.text import plain
+from vidpost.site.text import escape
 
 _SYMBOLS = {
     "cdot": "·", "times": "×", "le": "≤", "leq": "≤", "ge": "≥", "geq": "≥", "ne": "≠",

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
-from vidpost.catalog import graph
+from vidpost.catalog import examples, graph, lint
 from vidpost.catalog.diagnostics import CODES
+from vidpost.catalog.loader import normalise
 from vidpost.catalog.models import (
     KINDS,
     BenchmarkEntry,
@@ -22,16 +23,16 @@ from vidpost.catalog.models import (
     ResultCard,
     Work,
 )
+from vidpost.export.bibtex import bibtex
+from vidpost.export.tables import COLUMNS, LIST
+from vidpost.export.text import plain
 from vidpost.site import context as ctx
-from vidpost.site import figures, tables
-from vidpost.site.bibtex import bibtex
+from vidpost.site import figures, guide, tables
 from vidpost.site.context import PLURAL, TITLE, Site
 from vidpost.site.delta import BASELINE_DOES, read_hooks
 from vidpost.site.fields import describe_models
 from vidpost.site.render import Renderer, base, raw
-from vidpost.site.text import number, plain
-
-SURVEY_ARXIV = "2510.05034"
+from vidpost.site.text import number
 
 MOST_ROWS = 30
 """Rows of reported numbers on a method's page, which must stay light."""
@@ -65,7 +66,7 @@ def pages(site: Site, renderer: Renderer, known: frozenset[str]) -> Pages:
             renderer.page(f"{PLURAL[kind]}.md", "table", **tables.table(site, kind)),
         )
     yield home(site, renderer, known)
-    yield survey(site, renderer, known)
+    yield from guide.pages(site, renderer, known)
     yield timeline(site, renderer)
     yield from results(site, renderer)
     yield whats_new(site, renderer)
@@ -76,7 +77,11 @@ def pages(site: Site, renderer: Renderer, known: frozenset[str]) -> Pages:
         "contribute/fields.md",
         renderer.page("contribute/fields.md", "fields", models=describe_models()),
     )
-    yield "contribute/codes.md", renderer.page("contribute/codes.md", "codes", codes=CODES)
+    shown = examples.read(site.catalog.root)
+    yield (
+        "contribute/codes.md",
+        renderer.page("contribute/codes.md", "codes", codes=CODES, examples=shown),
+    )
 
 
 # --- entries --------------------------------------------------------------------------------
@@ -352,56 +357,6 @@ def _runnable(site: Site, names: Any) -> int:
     )
 
 
-STORIES = {
-    "sft": "Basic tuning joins the parts, fits a domain, and teaches the model to follow "
-    "instructions. Reasoning models add answers with a chain of thought, best with steps that "
-    "point at frames, spans or regions. A few thousand good samples are often enough, since this "
-    "stage now mainly prepares the format in which reinforcement learning explores.",
-    "rl": "Most works sample a group of answers, score them with rules that can be verified, and "
-    "compare each with its group (GRPO). What differs is what is compared, how rewards are shaped "
-    "and how tokens are weighted. Preference optimisation learns from pairs instead. Little but "
-    "well-checked data can match large fine-tuning sets.",
-    "tts": "Weights stay; computation grows. Prompts ask for steps, several paths are sampled and "
-    "voted on, a low confidence triggers another look, a tree is searched, or tools fetch frames. "
-    "Gains level off, so cost belongs beside accuracy.",
-}
-
-
-def survey(site: Site, renderer: Renderer, known: frozenset[str]) -> tuple[str, str]:
-    """The field in ten minutes."""
-    words = site.catalog.words
-
-    def rows(names: list[str]) -> list[dict[str, Any]]:
-        return [
-            {"id": name, "definition": words[name].definition,
-             "count": len(site.by_word.get(name, ()))}
-            for name in names
-        ]  # fmt: skip
-
-    parts = []
-    for pillar in site.catalog.words_of("pillar"):
-        members = {name for kind, name in site.by_word.get(pillar.id, ()) if kind == "method"}
-        parts.append(
-            {"id": pillar.id, "name": pillar.name, "definition": pillar.definition,
-             "methods": len(members), "runnable": _runnable(site, members),
-             "story": STORIES.get(pillar.id),
-             "leaves": rows(graph.children(site.catalog, pillar.id))}
-        )  # fmt: skip
-    ours = [
-        entry.id
-        for entry in site.catalog.surveys.values()
-        if entry.paper and entry.paper.arxiv_id == SURVEY_ARXIV
-    ]
-    page = renderer.page(
-        "survey.md", "survey", survey_id=ours[0] if ours else None, pillars=parts,
-        pipeline=figures.pipeline(base("survey.md"), known),
-        challenges=rows([word.id for word in site.catalog.words_of("challenge")]),
-        aspects=rows([word.id for word in site.catalog.words_of("reward_aspect")]),
-        protocol=rows([word.id for word in site.catalog.words_of("protocol_item")]),
-    )  # fmt: skip
-    return "survey.md", page
-
-
 def timeline(site: Site, renderer: Renderer) -> tuple[str, str]:
     """Works by month, newest first."""
     listed: dict[str, list[Entry]] = {}
@@ -459,8 +414,9 @@ def results(site: Site, renderer: Renderer) -> Pages:
             plots.append(figures.years(title, largest["unit"], points))
     page = renderer.page(
         "results/index.md", "results", reported=reported, total=number(total), years=plots,
-        reproductions=_by_board(site, "reproduction"), miniatures=_by_board(site, "miniature"),
-        coverage=_coverage(site), rewards=_rewards(site),
+        reproductions=_by_board(site, "reproduction"), against=_against(site),
+        miniatures=_by_board(site, "miniature"), coverage=_coverage(site),
+        rewards=_rewards(site),
     )  # fmt: skip
     yield "results/index.md", page
 
@@ -470,6 +426,32 @@ def _by_board(site: Site, kind: str) -> list[tuple[str, str, dict[str, ResultCar
     for key, card in site.cards(kind=kind).items():
         groups.setdefault((card.benchmark, card.fingerprint), {})[key] = card
     return [(print_, benchmark, cards) for (benchmark, print_), cards in sorted(groups.items())]
+
+
+def _against(site: Site) -> list[Markup]:
+    """A figure for each protocol under which something was reported and measured."""
+    plots = []
+    for print_, benchmark, cards in _by_board(site, "reproduction"):
+        by_metric: dict[str, list[tuple[str, float, float, float, float, str]]] = {}
+        for card in cards.values():
+            method = site.catalog.methods.get(card.method)
+            for number_ in method.reported if method else ():
+                model = number_.model or card.method
+                own = normalise(card.method) in normalise(model)  # a table lists others, too
+                if own and lint.same_protocol(card, number_):
+                    row = (
+                        model,
+                        number_.in_metric_unit(),
+                        card.score,
+                        *card.interval,
+                        number_.source,
+                    )
+                    by_metric.setdefault(card.metric, []).append(row)
+        for metric, rows in sorted(by_metric.items()):
+            title = f"Reported against measured: {benchmark}, {metric}, protocol {print_}"
+            unit = site.catalog.metrics[metric].unit if metric in site.catalog.metrics else metric
+            plots.append(figures.against(title, unit, rows))
+    return plots
 
 
 def _coverage(site: Site) -> Any:
@@ -547,7 +529,7 @@ def api(site: Site, renderer: Renderer) -> tuple[str, str]:
     """What the JSON files hold."""
     words = site.catalog.words
     page = renderer.page(
-        "api/index.md", "api", url=site.url,
+        "api/index.md", "api", url=site.url, columns=COLUMNS, separator=LIST,
         pillars=[word.id for word in site.catalog.words_of("pillar")],
         word_name=lambda name: words[name].name,
     )  # fmt: skip

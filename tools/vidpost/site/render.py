@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from vidpost.catalog.loader import CatalogError
 from vidpost.catalog.models import Paper, ResultCard, Size
+from vidpost.export.text import visible
 from vidpost.site import context as ctx
 from vidpost.site import latex, text
 from vidpost.site.context import PLURAL, Site
@@ -43,7 +44,7 @@ def address(value: object) -> Markup:
 def raw(value: object) -> Markup:
     """Text inside a code fence: as it is, without characters that could hide or end anything."""
     lines = str(value).replace("\r\n", "\n").split("\n")
-    return Markup("\n".join(text.visible(line) for line in lines))
+    return Markup("\n".join(visible(line) for line in lines))
 
 
 class Renderer:
@@ -51,11 +52,13 @@ class Renderer:
 
     Attributes:
         targets: Page -> addresses below the root that it links to; checked after generation.
+        missing: Page -> ids of entries and words that it names and that do not exist.
     """
 
     def __init__(self, site: Site) -> None:
         self.site = site
         self.targets: dict[str, set[str]] = {}
+        self.missing: dict[str, set[str]] = {}
         env = Environment(
             loader=PackageLoader("vidpost.site"),
             undefined=StrictUndefined,
@@ -114,6 +117,7 @@ class Renderer:
     def _link(self, context: Context, name: str, label: str | None = None) -> Markup:
         path = self.site.path(name)
         if path is None:
+            self.missing.setdefault(context["page_path"], set()).add(name)
             return Markup(f"<code>{text.escape(name)}</code>")
         page: str = context["page_path"]
         self.targets[page].add(path)
@@ -127,6 +131,7 @@ class Renderer:
     def _word(self, context: Context, name: str, css: str = "") -> Markup:
         item = self.site.catalog.words.get(name)
         if item is None:
+            self.missing.setdefault(context["page_path"], set()).add(name)
             return Markup(f"<code>{text.escape(name)}</code>")
         path = f"taxonomy/{name}/"
         self.targets[context["page_path"]].add(path)

@@ -8,11 +8,12 @@ same escaped text is safe in Markdown, in raw HTML and in attribute values.
 from __future__ import annotations
 
 import re
-import unicodedata
 from functools import lru_cache
 from urllib.parse import quote, urlsplit
 
 from markupsafe import Markup
+
+from vidpost.export.text import plain
 
 ABSENT = "not reported"
 """What a page says where the catalogue says nothing."""
@@ -20,28 +21,10 @@ ABSENT = "not reported"
 # An underscore inside a word is plain to Python-Markdown; everything else that it knows is not.
 _SPECIAL = re.compile(r"[^\w\s.,:;()/'@%?+\u0080-\U0010ffff-]|(?<!\w)_|_(?!\w)")
 _START = re.compile(r"^(?:[-+:]|\d+(?=\.(?:\s|$)))")
-_HIDDEN = frozenset({"Cc", "Cs", "Co", "Cn", "Zl", "Zp"})
-_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def _reference(match: re.Match[str]) -> str:
     return "".join(f"&#{ord(char)};" for char in match[0])
-
-
-def visible(text: str) -> str:
-    """Text without control characters, lone surrogates and marks that change its direction."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(
-        char
-        for char in text
-        if char in " \t\n" or (unicodedata.category(char) not in _HIDDEN and char not in _BIDI)
-    )
-
-
-def plain(value: object) -> str:
-    """One line of visible text, white space folded."""
-    return " ".join(visible(" ".join(str(value).split())).split())
 
 
 @lru_cache(maxsize=20_000)
