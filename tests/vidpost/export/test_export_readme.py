@@ -159,7 +159,10 @@ def test_14_titles_are_the_present_ones() -> None:
 def test_15_and_16_venues_and_labels_have_one_spelling() -> None:
     for row in ROWS:
         if row.venue:
-            assert re.fullmatch(r"[A-Z][A-Za-z]*( MM)? 20\d\d( Findings| Workshops)?", row.venue)
+            assert re.fullmatch(
+                r"[A-Z][A-Za-z]*( MM)? 20\d\d( Findings| Workshops| Workshop on [A-Z].*)?",
+                row.venue,
+            )
             assert not row.venue.startswith("NIPS")
     labels = {label for row in ROWS for label, _ in LINK.findall(" ".join(row))}
     assert labels == {"Paper", "GitHub", "Dataset"} or labels == {
