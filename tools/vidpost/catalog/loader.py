@@ -31,6 +31,7 @@ from vidpost.catalog.models import (
     TaxonomyWord,
     WordFile,
 )
+from vidpost.catalog.places import find_root
 
 __all__ = ["Catalog", "CatalogError", "find_root", "load", "load_mapping", "load_model"]
 
@@ -157,20 +158,6 @@ def join_path(parts: tuple[Any, ...]) -> str:
     for part in parts:
         text += f"[{part}]" if isinstance(part, int) else f".{part}"
     return text.lstrip(".")
-
-
-def find_root(start: Path | None = None) -> Path:
-    """The nearest folder with catalog/methods, from `start` upwards, then from this package.
-
-    Raises:
-        CatalogError: There is none.
-    """
-    start = (start or Path.cwd()).resolve()
-    here = Path(__file__).resolve()
-    for folder in (start, *start.parents, *here.parents):
-        if (folder / "catalog" / "methods").is_dir() or (folder / "catalog" / "taxonomy").is_dir():
-            return folder
-    raise CatalogError(f"no catalog/ folder at or above {start}. Run inside the repository.")
 
 
 def load_mapping(path: Path) -> dict[str, Any]:
