@@ -48,6 +48,7 @@ CODES: dict[str, str] = {
     "year-arxiv": "paper.year differs from the year in the arXiv id.",
     "future-date": "`added` lies more than a week ahead.",
     "venue-spelling": "A venue is spelled in two ways.",
+    "spelling": "American spelling in our own words, which are British (warning).",
     "out-of-range": "A number lies outside the metric's range.",
     "no-setting": "A reported number without frames, resolution or a note on its protocol.",
     "conflicting-numbers": "Different numbers for the same model, metric and protocol (warning).",

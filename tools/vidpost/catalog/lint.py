@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
+from pydantic import BaseModel
+
 from vidpost.catalog import graph
 from vidpost.catalog.diagnostics import Diagnostic, closest
 from vidpost.catalog.loader import Catalog, normalise, split_path
@@ -205,6 +207,50 @@ def venues(catalog: Catalog) -> Found:
         if venue != best:
             message = f"'{venue}' is spelled '{best}' here. Use that."
             yield catalog.problem(file, "venue-spelling", "paper.venue", message)
+
+
+OWN_WORDS = frozenset({"summary", "idea", "description", "definition", "text", "note", "statement",
+                       "task_note", "metric_note", "edge_rules"})  # fmt: skip
+"""Fields in our own words; titles, names and venues are spelled as their owners do."""
+
+_AMERICAN = re.compile(
+    r"\b(?:(?P<ize>(?:optim|local|general|summar|normal|organ|recogn|visual|token|synthes|maxim|"
+    r"minim|penal|emphas|categor|util|initial|regular|standard|discret|quant)iz)\w*"
+    r"|(?P<yze>analyz)\w*|(?P<our>(?:behavi|col|fav)or)\w*|(?P<ll>(?:model|label)(?=ed\b|ing\b))"
+    r"\w*|(?P<er>center)(?:s|ed)?\b)",
+    re.IGNORECASE,
+)
+_BRITISH = {"ize": ("iz", "is"), "yze": ("yz", "ys"), "our": ("or", "our"), "ll": ("l", "ll"),
+            "er": ("er", "re")}  # fmt: skip
+
+
+def spelling(catalog: Catalog) -> Found:
+    """One spelling of our own words: British."""
+    for kind, entry in catalog.entries():
+        file = catalog.files[kind, entry.id]
+        for path, text in _own_words(entry, ""):
+            for match in _AMERICAN.finditer(text):
+                group = match.lastgroup or ""
+                stem, word = match[group], match[0]
+                old, new = _BRITISH[group]
+                rest = word[len(stem) :]
+                ours = (
+                    stem[: -len(old)] + new + (rest[1:] if group == "er" and rest == "ed" else rest)
+                )
+                message = f"'{word}' is spelled '{ours}' here. Use that."
+                yield catalog.problem(file, "spelling", path, message, warn=True)
+
+
+def _own_words(value: object, path: str) -> Iterator[tuple[str, str]]:
+    """(dotted path, text) of every text in our own words."""
+    if isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            yield from _own_words(getattr(value, name), f"{path}.{name}".lstrip("."))
+    elif isinstance(value, tuple):
+        for i, each in enumerate(value):
+            yield from _own_words(each, f"{path}[{i}]")
+    elif isinstance(value, str) and path.rpartition(".")[2].partition("[")[0] in OWN_WORDS:
+        yield path, value
 
 
 # --- references -----------------------------------------------------------------------------
@@ -516,6 +562,7 @@ CHECKS: tuple[Callable[[Catalog], Found], ...] = (
     unique_papers,
     papers,
     venues,
+    spelling,
     references,
     no_cycles,
     unused_words,

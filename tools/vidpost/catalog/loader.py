@@ -91,6 +91,8 @@ class Catalog:
     def find(self, name: str, kind: str | None = None) -> tuple[str, Entry]:
         """Looks an entry up by id, name, alias or arXiv id; case, hyphens and blanks do not matter.
 
+        With `kind`, the id of the work that released the entry does as well, if it released one.
+
         Returns:
             (kind, entry).
 
@@ -105,6 +107,14 @@ class Catalog:
                     known.setdefault(spelling, (entry_kind, entry))
         if wanted in known:
             return known[wanted]
+        if kind is not None and wanted:
+            released = [
+                each
+                for each in self.of_kind(kind).values()
+                if getattr(each, "released_with", None) == wanted
+            ]
+            if len(released) == 1:
+                return kind, released[0]
         hint = closest(wanted, (entry.id for _, entry in known.values()))
         hint = hint or closest(wanted, known) or "`vidpost list` shows all ids."
         raise CatalogError(f"no {kind or 'entry'} is called '{name}'. {hint}")
