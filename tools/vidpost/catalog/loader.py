@@ -143,8 +143,12 @@ class Catalog:
 
 
 def normalise(name: str) -> str:
-    """The form in which names are compared: lower case, letters and digits only, "_" between."""
-    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+    """The form in which names are compared: lower case, letters and digits only, "_" between.
+
+    A final plus is part of a name ("MECD+" is not "MECD").
+    """
+    name = re.sub(r"\+(?=\W|$)", " plus ", name.lower())
+    return re.sub(r"[^a-z0-9]+", "_", name).strip("_")
 
 
 def spellings(entry: Entry) -> list[str]:
