@@ -3,11 +3,12 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+VLLM := .venv-vllm
 export OMP_NUM_THREADS ?= 1
 export NO_MKDOCS_2_WARNING := 1
 WORKERS ?= 2
 
-.PHONY: help setup demo test lint types check site serve bench clean
+.PHONY: help setup demo test test-vllm lint types check site serve bench clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -29,6 +30,19 @@ demo: setup  ## Train, evaluate and report Video-R1 in miniature (five minutes)
 
 test: setup  ## Run every test that needs neither network nor GPU
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope
+
+# vLLM takes other versions than the rest, so it has an environment of its own: 2.6 GB.
+$(VLLM)/.ready: constraints-vllm.txt tests/with_vllm/prepare_environment.py
+	rm -rf $(VLLM)
+	$(PYTHON) -m venv $(VLLM)
+	$(VLLM)/bin/pip install -q --upgrade 'pip>=24'
+	$(VLLM)/bin/pip install -q --no-compile --no-deps -r constraints-vllm.txt
+	$(VLLM)/bin/pip install -q --no-deps -e .
+	$(VLLM)/bin/python tests/with_vllm/prepare_environment.py
+	touch $@
+
+test-vllm: $(VLLM)/.ready  ## Test with vLLM on the CPU; builds .venv-vllm (ten minutes at most)
+	$(VLLM)/bin/python -m pytest tests/with_vllm --timeout 600
 
 lint: setup  ## ruff, typos
 	$(BIN)/ruff check .

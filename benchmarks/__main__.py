@@ -17,7 +17,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import click
 
-from benchmarks import cli, report, step, update
+from benchmarks import cli, long_video, report, rollout, step, update
 from vidpost.cli.train import fail
 
 Records = list[dict[str, Any]]
@@ -68,23 +68,41 @@ MEASURES: dict[str, Callable[[bool], Records]] = {
     "rewards": rewards,
     "decode": decode,
     "step": step.measure,
+    "rollout": rollout.measure,
     "update": update.measure,
+    "long_video": long_video.measure,
 }
 
 
 @click.command()
 @click.option("--only", type=click.Choice(list(MEASURES)), multiple=True, help="This part alone.")
-@click.option("--full", is_flag=True, help="All sizes of `update` and `step`: most of an hour.")
+@click.option("--full", is_flag=True, help="All sizes of `update` and `step`: about two hours.")
+@click.option(
+    "--device",
+    type=click.Choice(["cpu", "cuda"]),
+    default="cpu",
+    show_default=True,
+    help="cuda: `update` alone, on a model of the sizes of Qwen2.5-VL-3B.",
+)
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write JSON here too.")
 @click.option("--write", is_flag=True, help="Update docs/performance.json and performance.md.")
-def main(only: tuple[str, ...], full: bool, json_file: Path | None, write: bool) -> None:
-    """Measure and print Markdown tables; all parts take about ten minutes on one free core."""
+def main(
+    only: tuple[str, ...], full: bool, device: str, json_file: Path | None, write: bool
+) -> None:
+    """Measure and print Markdown tables; all parts take about half an hour on one free core."""
     parts = {}
-    for name in only or MEASURES:
+    measures = MEASURES
+    if device == "cuda":
+        if only not in ((), ("update",)):
+            fail("--device cuda: only `update` is measured on a GPU. Write --only update.")
+        only, measures = ("update_cuda",), {"update_cuda": update.measure_cuda}
+    for name in only or measures:
         load = os.getloadavg()[0]
         command = f"python -m benchmarks --only {name}{' --full' if full else ''}"
+        if device == "cuda":
+            command = command.replace("update_cuda", "update --device cuda")
         try:
-            measured = report.part(command, MEASURES[name](full), load)
+            measured = report.part(command, measures[name](full), load)
         except RuntimeError as error:
             fail(str(error), 1)
         parts[name] = measured

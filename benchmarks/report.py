@@ -16,7 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from benchmarks import cli, step, update
+from benchmarks import cli, long_video, rollout, step, update
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 PACKAGES = ("torch", "transformers", "trl", "av")
@@ -43,14 +43,22 @@ PARTS = {
         "The update",
         "Forward and backward of one group, the part that grows with the prompt. *packed* is what "
         "runs by default: one row `[prompt, answer 1 .. answer G]` and the vision tower once. "
-        "*rows* is `--no-packed`: the prompt G times, the tower once. *naive* is what trainers "
-        "do that know no groups: prompt and pixels G times. The token limit is G (P + R) / "
-        "(P + G R). The FLOP limits count attention pairs and the vision tower as well; the tower "
-        "is the same work in *packed* and *rows*, so that limit is lower, and it is G times the "
-        "work in *naive*, so that one is higher. Limits count operations, not memory traffic, "
-        "so a ratio can exceed its limit; one below it is room for improvement. "
-        "MiB is the growth of the peak memory during forward and backward.",
+        "*rows* is `--set train.shared_prefix=false`: the prompt G times, the tower once. *naive* "
+        "is what trainers do that know no groups: prompt and pixels G times; stock TRL's own "
+        "update is in the next section. The token limit is G (P + R) / (P + G R). The FLOP "
+        "limits count attention pairs and the vision tower as well; the tower is the same work in "
+        "*packed* and *rows*, so that limit is lower, and it is G times the work in *naive*, so "
+        "that one is higher. Limits count operations, not memory traffic or how well kernels use "
+        "the core, so a ratio can exceed its limit. MiB is the growth of the peak memory during "
+        "forward and backward; *needs more*: than 60 % of the machine's memory.",
         (update.TIME, update.MEMORY),
+    ),
+    "update_cuda": Part(
+        "The update on a GPU",
+        "The same with a model of the sizes of Qwen2.5-VL-3B, random weights, bfloat16 and "
+        "gradient checkpointing; seconds of the clock. Tokens a second are those of the packed "
+        "row. MFU counts one forward and one backward, so that checkpointing lowers it.",
+        (update.GPU,),
     ),
     "step": Part(
         "A whole GRPO step",
@@ -58,8 +66,23 @@ PARTS = {
         "video; for video work it gets half as many images as the clip has frames, which are as "
         "many vision tokens. All variants write the same number of tokens. Decoding and processing "
         "of the clip are left out everywhere, which flatters the naive variant: real ones decode "
-        "each clip again.",
+        "each clip again. *update* is all but the rollout.",
         (step.HEADER,),
+    ),
+    "rollout": Part(
+        "A token of a rollout",
+        "All answers of a batch one token further. *shared* keeps the keys of a prompt once a "
+        "group; *copied* is the cache of transformers with a row an answer, which is copied whole "
+        "for each token. Both prefill a prompt once.",
+        (rollout.HEADER,),
+    ),
+    "long_video": Part(
+        "Long videos",
+        "Memory of the packed update grows with P + G R, that of rows with G (P + R). First a "
+        "whole training step in a process that may take 8 GiB; then the update alone for growing "
+        "P. The plain path can be made to fit by taking one answer at a time, at G times the "
+        "seconds shown.",
+        (long_video.STEP, long_video.UPDATE),
     ),
     "decode": Part(
         "Decoding",
@@ -146,10 +169,15 @@ def tables(name: str, records: Sequence[Record]) -> str:
     lines: list[str] = []
     for columns in PARTS[name].headers:
         header = {k: h for k, h in columns.items() if any(k in r for r in records)}
+        first = next(iter(columns))
         lines += [
             f"| {' | '.join(header.values())} |",
             f"|{'|'.join('---' if _is_text(records, k) else '--:' for k in header)}|",
-            *(f"| {' | '.join(_cell(r.get(k)) for k in header)} |" for r in records),
+            *(
+                f"| {' | '.join(_cell(r.get(k), k) for k in header)} |"
+                for r in records
+                if first in r
+            ),
             "",
         ]
     return "\n".join(lines[:-1])
@@ -164,8 +192,10 @@ def remarks(name: str, records: Sequence[Record]) -> list[str]:
     for r in records:
         if name == "step" and r["ratio"] < 1:
             found.append(f"{r['variant']} is faster than ours on {r['work']} ({r['ratio']:.2f}).")
-        if name == "update" and r["rows_ratio"] < 1:
+        if name == "update" and r["rows_ratio"] is not None and r["rows_ratio"] < 1:
             found.append(f"Packing is slower than rows at P={r['p']}, R={r['r']}, G={r['g']}.")
+        if name == "rollout" and r["ratio"] < 1:
+            found.append(f"Copied keys are faster than shared ones: {r['work']}, G={r['g']}.")
         if name == "cli" and r.get("target") and r["seconds"] > r["target"]:
             found.append(f"{r['command']} misses its target of {r['target']} s.")
         for gop in (30, 250):
@@ -214,8 +244,12 @@ measured in one run, the variants in turn, and medians of the rounds are shown. 
 in CPU seconds of one thread, which hardly grow when the machine has other work; it had, see the
 load averages. The model of the first two tables is small (4.2 M parameters in the language model,
 1 M in the vision tower, random weights) and has the proportions of Qwen2.5-VL-3B; in a larger one
-attention weighs less beside the linear layers, so ratios come closer to the token limit. Nothing
-here was measured on a GPU.
+attention weighs less beside the linear layers, so ratios come closer to the token limit.
+"""
+    if "update_cuda" not in parts:
+        head += """
+Nothing here was measured on a GPU. `python -m benchmarks --only update --device cuda --write`
+measures the update there on a model of the sizes of Qwen2.5-VL-3B; it has not been run.
 """
     return "\n".join([head, *(section(n, parts[n]) for n in PARTS if n in parts)])
 
@@ -236,9 +270,9 @@ def _is_text(records: Sequence[Record], key: str) -> bool:
     return any(isinstance(r.get(key), str) for r in records)
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any, key: str = "") -> str:
     if value is None:
-        return ""
+        return "needs more" if key.endswith("_mib") else ""
     if isinstance(value, float):
         return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.2f}"
     return f"{value:,}" if isinstance(value, int) else str(value)

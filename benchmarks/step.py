@@ -30,8 +30,11 @@ HEADER = {
     "groups": "groups",
     "variant": "variant",
     "seconds": "s a step",
-    "rollout": "of it rollout",
     "ratio": "ratio to ours",
+    "rollout": "rollout, s",
+    "rollout_ratio": "ratio",
+    "update": "update, s",
+    "update_ratio": "ratio",
 }
 """Key of a record -> heading of its column."""
 
@@ -62,13 +65,19 @@ CASES = (
     Case("16 frames 112 px", "16x112", groups=2),
     Case("16 frames 224 px", "16x224", groups=1, answer=64),
 )
-LARGE = (Case("16 frames 448 px", "16x448", groups=1, answer=128),)
+LARGE = (
+    Case("16 frames 224 px", "16x224", groups=1, answer=128),
+    Case("16 frames 224 px", "16x224", groups=1, answer=512),
+    Case("16 frames 448 px", "16x448", groups=1, answer=128),
+    Case("32 frames 448 px", "32x448", groups=1, answer=128),
+)
 """Measured with `--full` only."""
-ROUNDS, STEPS = 3, 2
+ROUNDS, STEPS, PATIENCE = 3, 2, 60.0
+"""Rounds, steps of each; after this many seconds no further round is begun."""
 OURS = "ours"
 VARIANTS: dict[str, tuple[str, ...]] = {
-    "text": (OURS, "ours, not packed", "stock TRL"),
-    "video": (OURS, "ours, not packed", "naive", "stock TRL, frames as images"),
+    "text": (OURS, "ours, not shared", "stock TRL"),
+    "video": (OURS, "ours, not shared", "naive", "stock TRL, frames as images"),
 }
 
 
@@ -107,7 +116,7 @@ def _clock() -> Any:
     return Clock()
 
 
-def _arguments(case: Case, folder: str, **more: Any) -> Any:
+def _arguments(case: Case, folder: str, steps: int, **more: Any) -> Any:
     from trl import GRPOConfig
 
     return GRPOConfig(
@@ -115,7 +124,7 @@ def _arguments(case: Case, folder: str, **more: Any) -> Any:
         per_device_train_batch_size=GROUP * case.groups,
         num_generations=GROUP,
         max_completion_length=case.answer,
-        max_steps=STEPS,
+        max_steps=steps,
         temperature=1.0,
         top_p=1.0,
         top_k=0,
@@ -133,15 +142,15 @@ def _arguments(case: Case, folder: str, **more: Any) -> Any:
     )
 
 
-def _samples(case: Case) -> list[Sample]:
+def _samples(case: Case, steps: int = STEPS) -> list[Sample]:
     text = " ".join([workload.INSTRUCTION] * case.repeats)
     # Frame sizes make two clips equal in cost; the text makes the samples different prompts.
     return [
-        workload.question(case.video, str(i), f"{text} {i}") for i in range(case.groups * STEPS)
+        workload.question(case.video, str(i), f"{text} {i}") for i in range(case.groups * steps)
     ]
 
 
-def _stock(case: Case, checkpoint: Path, folder: str) -> Any:
+def _stock(case: Case, checkpoint: Path, folder: str, steps: int) -> Any:
     """`trl.GRPOTrainer` as its documentation shows it."""
     from datasets import Dataset
     from PIL import Image
@@ -150,7 +159,7 @@ def _stock(case: Case, checkpoint: Path, folder: str) -> Any:
     from reproductions.shared.models.load import load_processor
 
     rows: list[dict[str, Any]] = []
-    for sample in _samples(case):
+    for sample in _samples(case, steps):
         rows.append({"prompt": [{"role": "user", "content": sample.question}]})
         if case.video is not None:
             frames, side = (int(n) for n in case.video.split("x"))
@@ -161,14 +170,14 @@ def _stock(case: Case, checkpoint: Path, folder: str) -> Any:
     forbidden += processor.tokenizer.convert_tokens_to_ids(["<|image_pad|>", "<|video_pad|>"])
     return _timed(GRPOTrainer)(
         model=workload.load(checkpoint),
-        args=_arguments(case, folder, generation_kwargs={"suppress_tokens": forbidden}),
+        args=_arguments(case, folder, steps, generation_kwargs={"suppress_tokens": forbidden}),
         reward_funcs=[reward],
         train_dataset=Dataset.from_list(rows),
         processing_class=processor,
     )
 
 
-def _ours(case: Case, checkpoint: Path, folder: str, variant: str) -> Any:
+def _ours(case: Case, checkpoint: Path, folder: str, steps: int, variant: str) -> Any:
     from reproductions.shared.training.grpo import VideoGRPOTrainer
 
     model = workload.load(checkpoint)
@@ -181,12 +190,12 @@ def _ours(case: Case, checkpoint: Path, folder: str, variant: str) -> Any:
         encode = _Copying(encode)  # type: ignore[assignment]
     return _timed(VideoGRPOTrainer)(
         model=model,
-        args=_arguments(case, folder),
+        args=_arguments(case, folder, steps),
         method=method,
-        samples=_samples(case),
+        samples=_samples(case, steps),
         encoder=encode,
         context=Context(),
-        packed=variant == OURS,
+        shared_prefix=variant == OURS,
     )
 
 
@@ -203,20 +212,20 @@ class _Copying:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)
 
-    def __call__(self, sample: Sample, order: Any = None) -> Any:
-        prompt = self.inner(sample, order)
-        return dataclasses.replace(prompt, video=dict(prompt.video))
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        prompt = self.inner(*args, **kwargs)
+        return dataclasses.replace(prompt, views=tuple(dict(view) for view in prompt.views))
 
 
-def _one_run(case: Case, variant: str, checkpoint: Path) -> tuple[float, float]:
-    """Train two steps; returns the CPU seconds of the second one and of its rollout."""
+def _one_run(case: Case, variant: str, checkpoint: Path, steps: int = STEPS) -> tuple[float, float]:
+    """Train a few steps; returns the CPU seconds of the last one and of its rollout."""
     from transformers import PrinterCallback
 
     with tempfile.TemporaryDirectory() as folder:
         if variant.startswith("stock"):
-            trainer = _stock(case, checkpoint, folder)
+            trainer = _stock(case, checkpoint, folder, steps)
         else:
-            trainer = _ours(case, checkpoint, folder, variant)
+            trainer = _ours(case, checkpoint, folder, steps, variant)
         clock = _clock()
         trainer.add_callback(clock)
         trainer.remove_callback(PrinterCallback)
@@ -238,24 +247,35 @@ def measure(full: bool = False) -> list[dict[str, Any]]:
             prompt = len(encode(_samples(case)[0]).ids)
             variants = VARIANTS["video" if case.video else "text"]
             found: dict[str, list[tuple[float, float]]] = {v: [] for v in variants}
-            for _ in range(ROUNDS):
-                for variant in variants:
+            spent = 0.0
+            for turn in range(ROUNDS):
+                for variant in variants if not turn or spent < PATIENCE else ():
                     found[variant].append(_one_run(case, variant, checkpoint))
-            ours = median(s for s, _ in found[OURS])
-            for variant in variants:
-                seconds = median(s for s, _ in found[variant])
-                records.append(
-                    {
-                        "work": case.name,
-                        "p": prompt,
-                        "r": case.answer,
-                        "g": GROUP,
-                        "groups": case.groups,
-                        "variant": variant,
-                        "seconds": round(seconds, 3),
-                        "rollout": round(median(r for _, r in found[variant]), 3),
-                        "ratio": round(seconds / ours, 2),
-                    }
+                    spent += found[variant][-1][0]
+            middle = {
+                v: (
+                    median(s for s, _ in found[v]),
+                    median(r for _, r in found[v]),
+                    median(s - r for s, r in found[v]),
                 )
-            print(f"step: {case.name} done", file=sys.stderr)
+                for v in variants
+            }
+            for variant in variants:
+                record: dict[str, Any] = {
+                    "work": case.name,
+                    "p": prompt,
+                    "r": case.answer,
+                    "g": GROUP,
+                    "groups": case.groups,
+                    "variant": variant,
+                    "rounds": len(found[variant]),
+                }
+                for key, value, ours in zip(
+                    ("seconds", "rollout", "update"), middle[variant], middle[OURS], strict=True
+                ):
+                    record[key] = round(value, 3)
+                    ratio = "ratio" if key == "seconds" else f"{key}_ratio"
+                    record[ratio] = round(value / ours, 2)
+                records.append(record)
+            print(f"step: {case.name}, R={case.answer} done", file=sys.stderr)
     return records

@@ -13,6 +13,7 @@ import numpy as np
 
 from reproductions.shared.method import Sample
 from reproductions.shared.models.encode import Encoder
+from reproductions.shared.models.sizes import Architecture, Text, Vision
 from reproductions.shared.models.tiny import TinyConfig, build
 from reproductions.shared.video.decode import Clip
 from reproductions.shared.video.spec import VideoInfo
@@ -32,6 +33,11 @@ MODEL = TinyConfig(
 
 Qwen2.5-VL-3B has 2.8 B and 0.67 B: about the same share for the tower, which the ratios depend on.
 """
+SIZES = Architecture(
+    Text(256, 4, 4, 4, 64, 1024, 321, tied=False),
+    Vision(128, 3, 256, 256, window=64, full=1, gated=True, norm=1),
+)
+"""The same model as `models.sizes` counts it."""
 FPS = 2.0
 INSTRUCTION = "What happens in the video? Think first."
 TEXTS = ["system\nYou are a helpful assistant.", f"user\n{INSTRUCTION}", "assistant\n"]
@@ -61,6 +67,56 @@ def load(checkpoint: Path, fused: bool = False) -> Any:
 
         add_fused_lm_head(model, outputs=("log_probs", "entropy"))
     return model
+
+
+def of_sizes(checkpoint: Path, sizes: Architecture, device: str) -> Any:
+    """A Qwen2.5-VL of these sizes with random weights in bfloat16, ready to be trained.
+
+    Args:
+        checkpoint: A small one (`prepare`), for the ids of its tokenizer.
+        sizes: What it gets instead of the small sizes.
+        device: Where it is built.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModelForImageTextToText
+    from trl.trainer.utils import add_fused_lm_head
+
+    text, vision = sizes.text, sizes.vision
+    space = 3 * text.head_dim // 16  # of M-RoPE's parts, 16 : 24 : 24 of 64
+    config = AutoConfig.from_pretrained(checkpoint)
+    config.tie_word_embeddings = text.tied
+    config.text_config.update(
+        {
+            "hidden_size": text.hidden,
+            "num_hidden_layers": text.layers,
+            "layer_types": ["full_attention"] * text.layers,
+            "num_attention_heads": text.heads,
+            "num_key_value_heads": text.kv_heads,
+            "intermediate_size": text.intermediate,
+            "vocab_size": text.vocab,
+            "tie_word_embeddings": text.tied,
+            "rope_parameters": config.text_config.rope_parameters
+            | {"mrope_section": [text.head_dim // 2 - 2 * space, space, space]},
+        }
+    )
+    every = vision.depth // vision.full
+    config.vision_config.update(
+        {
+            "hidden_size": vision.hidden,
+            "depth": vision.depth,
+            "intermediate_size": vision.intermediate,
+            "num_heads": vision.hidden // 80 if vision.hidden % 80 == 0 else 2,
+            "out_hidden_size": vision.out,
+            "fullatt_block_indexes": list(range(every - 1, vision.depth, every)),
+        }
+    )
+    with torch.device(device):
+        model = AutoModelForImageTextToText.from_config(
+            config, dtype=torch.bfloat16, attn_implementation="sdpa"
+        )
+    model.gradient_checkpointing_enable({"use_reentrant": False})
+    add_fused_lm_head(model, outputs=("log_probs", "entropy"))
+    return model.train()
 
 
 def clip(frames: int, side: int) -> Clip:

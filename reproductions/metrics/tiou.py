@@ -6,7 +6,16 @@ from collections.abc import Sequence
 
 from reproductions.shared.rewards.intervals import Pair, tiou, union_iou
 
-__all__ = ["best_iou", "miou", "recall_at", "recall_at_mean", "tiou", "union_iou"]
+__all__ = [
+    "best_iou",
+    "miou",
+    "precision_at",
+    "ra_iou",
+    "recall_at",
+    "recall_at_mean",
+    "tiou",
+    "union_iou",
+]
 
 THRESHOLDS = (0.3, 0.5, 0.7)
 
@@ -46,3 +55,28 @@ def recall_at_mean(
 def best_iou(preds: Sequence[Pair], gold: Pair) -> float:
     """The best tIoU among several predicted spans (R@k counts it), 0.0 for none."""
     return max((tiou(p, gold) for p in preds), default=0.0)
+
+
+def precision_at(
+    preds: Sequence[Sequence[Pair]], golds: Sequence[Pair], threshold: float = 0.5
+) -> float:
+    """P@IoU: share of predicted spans with tIoU >= threshold (ActivityNet-RTL), in [0, 1].
+
+    With one span a query it equals R@1, except that a query without a prediction does not count.
+    """
+    ious = [tiou(p, g) for ps, g in zip(preds, golds, strict=True) for p in ps]
+    return sum(v >= threshold for v in ious) / len(ious) if ious else 0.0
+
+
+def ra_iou(preds: Sequence[Pair | None], golds: Sequence[Pair | None]) -> float:
+    """Relevance-aware IoU: tIoU for answerable queries, 1 for refusing one without an answer.
+
+    Args:
+        preds: Predicted span, None for a refusal.
+        golds: True span, None if there is none.
+    """
+    values = [
+        float(p is None) if g is None else tiou(p, g) if p is not None else 0.0
+        for p, g in zip(preds, golds, strict=True)
+    ]
+    return sum(values) / len(values) if values else 0.0

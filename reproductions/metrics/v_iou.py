@@ -11,9 +11,11 @@ __all__ = [
     "box_accuracy",
     "box_iou",
     "centre_distance",
+    "m_v_iou",
     "overlap_success_rate",
     "track_iou",
     "v_iou",
+    "v_iou_at",
     "v_star_am",
     "v_star_lgm",
 ]
@@ -24,6 +26,17 @@ def v_iou(pred: Mapping[int, Box], gold: Mapping[int, Box]) -> float:
     union = set(pred) | set(gold)
     common = set(pred) & set(gold)
     return sum(box_iou(pred[t], gold[t]) for t in common) / len(union) if union else 0.0
+
+
+def m_v_iou(values: Sequence[float]) -> float:
+    """m_vIoU: mean vIoU over samples, in [0, 1]."""
+    return sum(values) / len(values) if values else 0.0
+
+
+def v_iou_at(values: Sequence[float], threshold: float = 0.5, *, strict: bool = True) -> float:
+    """vIoU@R, the share of samples above R; `strict=False` counts R itself (AP@vIoU of V-STaR)."""
+    hits = [v > threshold if strict else v >= threshold for v in values]
+    return sum(hits) / len(hits) if hits else 0.0
 
 
 def box_accuracy(preds: Sequence[Box], golds: Sequence[Box], threshold: float = 0.5) -> float:

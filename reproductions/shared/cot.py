@@ -13,10 +13,12 @@ Both are `Generator`s, so a model of any engine serves, and a cached one makes t
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
 from reproductions.shared.inference.engine import Generator, Message, Request, Sampling, Shown
@@ -276,21 +278,35 @@ def _key(sample: Sample, thought: str) -> str:
     return " ".join([sample.video or "", sample.question, *thought.lower().split()])
 
 
-def record_of(item: Item, root: str) -> dict[str, Any]:
-    """An item as a record in the published Video-R1 form, its video relative to `root`."""
+def record_of(item: Item, root: str | Path) -> dict[str, Any]:
+    """An item as a record in the published Video-R1 form, its file relative to `root`.
+
+    Raises:
+        ValueError: The file does not lie below `root`, or the sample shows nothing.
+    """
     sample = item.sample
-    video = sample.video or ""
-    return {
+    image = sample.meta.get("image")
+    file = sample.video or image
+    if not file:
+        raise ValueError(f"{sample.id}: shows no video and no image, which the form cannot say.")
+    # An absolute name is told from a relative one without following links: the reader does not.
+    path, base = (Path(os.path.normpath(Path(f).absolute())) for f in (file, root or "/"))
+    if not path.is_relative_to(base):
+        raise ValueError(
+            f"{sample.id}: {file} does not lie below {root}. Give a folder that holds all videos."
+        )
+    record = {
         "problem_id": sample.id,
         "problem": sample.question,
-        "data_type": "video",
+        "data_type": "video" if sample.video else "image",
         "problem_type": sample.problem_type,
         "options": list(sample.options),
         "process": f"<think>{sample.rationale}</think>",
         "solution": f"<answer>{sample.answer}</answer>",
-        "path": video.removeprefix(root).lstrip("/"),
+        "path": path.relative_to(base).as_posix(),
         "data_source": "vidpost cot",
     }
+    return record | ({"task": sample.task} if sample.task else {})
 
 
 def summary(items: Sequence[Item]) -> dict[str, Any]:

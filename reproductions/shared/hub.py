@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from reproductions.shared.method import Sample
 
@@ -87,6 +88,66 @@ def published_questions(benchmarks: Sequence[str], samples: int | None) -> list[
         read = load(folder / name, folder, images="keep", on_problem="skip")[:samples]
         questions += [replace(s, id=f"{benchmark}-{s.id}", task=benchmark) for s in read]
     return questions
+
+
+def benchmark_folder(benchmark: Any, split: str, root: Path | None) -> tuple[Path, Path]:
+    """Where the question files and the videos of a benchmark lie; questions may be downloaded.
+
+    Looked for in <root>/<benchmark id>, then in `root` itself, then under `VIDPOST_DATA`; else the
+    question files alone (never the videos) are taken from the hub.
+
+    Args:
+        benchmark: A module's `Benchmark`.
+        split: Name of a split; "": the first.
+        root: Folder of the user's data; None: `VIDPOST_DATA`, or the hub.
+
+    Returns:
+        (folder with the question files, folder with the videos).
+
+    Raises:
+        HubError: The folder does not exist, or the questions are neither there nor on the hub.
+        KeyError: No such split.
+    """
+    if root is not None and not root.is_dir():
+        raise HubError(f"{root}: no such folder. Give the one that holds {benchmark.id}/.")
+    split = split or next(iter(benchmark.splits))
+    if split not in benchmark.splits:
+        known = ", ".join(benchmark.splits)
+        raise KeyError(f"{benchmark.id}: no split '{split}'. There are: {known}.")
+    files = benchmark.splits[split].files
+    own = os.environ.get("VIDPOST_DATA")
+    roots = [r for r in (root, Path(own) if own else None) if r is not None]
+    places = [place for r in roots for place in (r / benchmark.id, r)]
+    for place in places:
+        if place.is_dir() and any(next(place.glob(pattern), None) for pattern in files):
+            return place, place
+    videos = next((p for p in places if p.is_dir()), Path.cwd())
+    wanted = " or ".join(files)
+    if not benchmark.hub:
+        raise HubError(
+            f"{benchmark.id}: no {wanted} in {' or '.join(map(str, places)) or 'any folder given'}"
+            f". Its questions are not on the hub; see {benchmark.source}, and give --data-root."
+        )
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        found = snapshot_download(
+            benchmark.hub, repo_type="dataset", allow_patterns=[*files, *_anywhere(files)]
+        )
+    except (HfHubHTTPError, OSError, ValueError) as error:
+        raise HubError(
+            f"{benchmark.id}: no {wanted} in {' or '.join(map(str, places)) or 'any folder given'}"
+            f", and it cannot be downloaded from {benchmark.hub}: {type(error).__name__}. Check "
+            f"the network, or put a copy into a folder '{benchmark.id}' and give its parent "
+            "(--data-root)."
+        ) from None
+    return Path(found), videos
+
+
+def _anywhere(patterns: Sequence[str]) -> list[str]:
+    """The hub matches "**/x" only below a folder; the same files may lie at the top."""
+    return [p.removeprefix("**/") for p in patterns if p.startswith("**/")]
 
 
 def _folder(dataset: str, repository: str, name: str) -> Path:

@@ -109,6 +109,8 @@ class Group:
         trained: For each answer, whether it enters the loss.
         lengths: For each answer, its number of tokens, the end-of-sequence token included.
         scores: Reward name -> one float an answer, as returned by the reward functions.
+        totals: For each trained answer, its total after `shape_rewards`.
+        batch: The groups that this process scored together, this one among them.
     """
 
     sample: Sample
@@ -117,6 +119,8 @@ class Group:
     trained: list[bool]
     lengths: list[int]
     scores: dict[str, list[float]] = field(default_factory=dict)
+    totals: list[float] = field(default_factory=list)
+    batch: Sequence[Group] = field(default=(), repr=False, compare=False)
 
     def where(self, view: str) -> list[int]:
         """Indices of the answers sampled from `view`."""
@@ -135,8 +139,14 @@ class Context:
         total_steps: Number of optimiser steps of the stage.
         num_generations: G, the number of trained answers a group.
         scale_rewards: How the baseline divides advantages: "group", "batch" or "none".
-        settings: The stage's settings from the preset, read-only.
+        settings: The stage's settings from the preset, read-only; for `decode` those under
+            `decode:`, and the evaluation's.
+        duration: Seconds of the sample's video (`decode` and `frames` at evaluation), else 0.
+        examples: Solved questions that `decode` may show: training samples, never test ones.
         rng: A `random.Random` derived from (seed, step, sample), equal on a resumed run.
+        times: Seconds of the frames that the sample's prompt shows (GRPO and `decode`), else ().
+        frozen: A `Generator`: the checkpoint that the stage started from (at evaluation: the last
+            stage), which stays as it is. It is loaded when it is first asked.
     """
 
     variant: Literal["paper", "official_code"] = "paper"
@@ -148,10 +158,18 @@ class Context:
     scale_rewards: str = "group"
     settings: Mapping[str, Any] = field(default_factory=dict)
     rng: Any = None
+    duration: float = 0.0
+    examples: Sequence[Sample] = ()
+    times: tuple[float, ...] = ()
+    frozen: Any = None
 
 
 class RewardFunction(Protocol):
-    """TRL's reward signature: one float for each completion; columns arrive as lists."""
+    """TRL's reward signature: one float for each completion; columns arrive as lists.
+
+    Columns: `solution`, `problem`, `problem_type`, `options`, `task`, `meta`, `sample`, `view` and
+    `context`; in GRPO `length` and `completion_ids` as well.
+    """
 
     def __call__(self, prompts: list[Any], completions: list[Any], **columns: Any) -> list[float]:
         """One reward a completion."""
@@ -174,12 +192,13 @@ class Method:
         rewards: Reward functions with TRL's signature; names come from `__name__`.
         reward_weights: One weight a reward function; default 1.0 each.
         shape_rewards: (group, context) -> one total a trained answer; default the weighted sum.
-        advantages: (rewards of the group's trained answers, context) -> advantages.
-        token_weights: (per-token tensors of one group) -> weights of shape [G, T]; default 1.
-        loss: (per-token tensors of the batch) -> scalar; default TRL's clipped surrogate plus KL.
+        advantages: (group, context) -> one advantage a trained answer, from `group.totals`.
+        token_weights: (`Tokens` of one group) -> weights of shape [G, T]; default 1.
+        loss: (`Tokens` of the batch) -> scalar; default TRL's clipped surrogate plus KL.
         format_target: (sample) -> the text that SFT learns to write.
         loss_mask: (target text) -> character spans that count in the SFT loss.
-        decode: (sample, generator, context) -> prediction; default one greedy answer.
+        decode: (sample, generator, context) -> `Prediction` or text; default one greedy answer.
+            Plain sequential code; many samples are answered side by side all the same.
         trainer: "module:Class" for the few methods that fit no hook; counted, explained.
     """
 
@@ -193,7 +212,7 @@ class Method:
     rewards: tuple[RewardFunction, ...] | None = None
     reward_weights: tuple[float, ...] | None = None
     shape_rewards: Callable[[Group, Context], list[float]] | None = None
-    advantages: Callable[[list[float], Context], list[float]] | None = None
+    advantages: Callable[[Group, Context], list[float]] | None = None
     token_weights: Callable[..., Any] | None = None
     loss: Callable[..., Any] | None = None
     format_target: Callable[[Sample], str] | None = None

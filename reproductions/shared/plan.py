@@ -12,14 +12,15 @@ imported; the numbers follow from the preset, the published sizes of the archite
 - Activations: what a layer keeps for backward, counted tensor by tensor; with checkpointing each
   layer keeps its input only (arXiv 2205.05198, Sec. 4). Attention keeps no score matrix unless it
   is "eager" (FlashAttention, arXiv 2205.14135, Sec. 3).
-- Hours: FLOPs / (peak x `MFU`), plus one pass over weights and cache for each decoded token.
+- Seconds of an update, by phase: FLOPs / (peak x `MFU`), for decoding one pass over weights and
+  cache for each token, and what communication takes beyond the computation it overlaps with.
 
 How far to trust it: the authors of Video-R1 report about 40 h for SFT and 15 h for 1,000 RL steps
 on 4 H20 (issues 41 and 80 of their repository). This plan says 24 h and 10 h. It is lower because
 our loss computes a prompt once and not once an answer, both views of a video are decoded side by
-side, and communication, reading of videos and idle time are not counted. Take hours as right within
-a factor of three: a test holds them to these reports. Activations are held to what autograd keeps
-on the small model, within a third. The peak on a GPU was not measured.
+side, and reading of videos and idle time are not counted. Take hours as right within a factor of
+three: a test holds them to these reports. On a CPU the peak memory of an update, and the ratio of
+the times of two updates, are held to measurements within a quarter. On a GPU nothing was measured.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ import random
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,16 @@ from reproductions.shared.models.sizes import (
 from vidpost.catalog.loader import CatalogError, find_root, load_mapping
 from vidpost.catalog.preset import Preset, StageSettings
 
-__all__ = ["Machine", "Plan", "PlanError", "check_machine", "make_plan", "render", "this_machine"]
+__all__ = [
+    "Machine",
+    "Plan",
+    "PlanError",
+    "check_machine",
+    "make_plan",
+    "render",
+    "this_machine",
+    "train_plan",
+]
 
 GIB = 1024**3
 
@@ -60,6 +70,11 @@ TEXT_TOKENS = 160  # question, options, instruction and chat template
 TINY_TEXT_TOKENS = 60  # the same with a tokenizer trained on the task
 ANSWER_TOKENS = 400  # mean answer, if the limit allows; Video-R1 rewards 320 to 512
 TIMESTAMP_TOKENS = 8  # Qwen3-VL writes the time before each temporal patch
+COLOCATED = 0.3  # share of a device's memory that vLLM takes beside the trainer (stage.py)
+NODE = 8  # devices a machine; links between machines are slower
+NETWORK = 50.0  # GB a second and device between machines (400 Gbit/s a device)
+LIVE = 10**9  # parameters of others that DeepSpeed holds (stage3_max_live_parameters)
+LINK_SHARE = 0.6  # share of a link's bandwidth that collectives reach
 RESERVE = (1.0, 0.1)  # GiB of the CUDA context, and share lost to fragmentation
 ROWS = 256  # answers that are sampled side by side, at most (inference/hf.py)
 KEPT_CHECKPOINTS = 2  # the last whole one and the one being written
@@ -70,18 +85,19 @@ KEPT_CHECKPOINTS = 2  # the last whole one and the one being written
 
 @dataclass(frozen=True)
 class Device:
-    """A kind of accelerator: published peak of dense bfloat16, memory and bandwidth."""
+    """A kind of accelerator: published peak of dense bfloat16, memory, bandwidth, link."""
 
     teraflops: float
     memory_gib: float
     terabytes_a_second: float
+    link: float  # GB a second to its neighbours, one direction
 
 
 DEVICES: dict[str, Device] = {
-    "H20": Device(148, 95.6, 4.0),
-    "A100-80G": Device(312, 80, 2.04),
-    "H100": Device(989, 79.6, 3.35),
-    "H200": Device(989, 140.4, 4.8),
+    "H20": Device(148, 95.6, 4.0, 450),
+    "A100-80G": Device(312, 80, 2.04, 300),
+    "H100": Device(989, 79.6, 3.35, 450),
+    "H200": Device(989, 140.4, 4.8, 450),
 }
 """SXM versions, from NVIDIA's data sheets; memory as nvidia-smi reports it."""
 
@@ -144,7 +160,8 @@ class StagePlan:
         tokens_an_update: Tokens that go through the language model's training forward.
         flops: FLOPs of an update over all devices, by part.
         memory: GiB a device at the peak, by part; "peak" is the sum of what is there together.
-        seconds: Kind of device -> seconds an update.
+        phases: Kind of device -> phase -> seconds an update.
+        seconds: Kind of device -> seconds an update, all phases.
         hours: Kind of device -> hours of the stage; empty if `updates` is not known.
     """
 
@@ -160,6 +177,7 @@ class StagePlan:
     tokens_an_update: int
     flops: dict[str, float]
     memory: dict[str, float]
+    phases: dict[str, dict[str, float]]
     seconds: dict[str, float]
     hours: dict[str, float]
 
@@ -195,6 +213,7 @@ class Plan:
         reported_hours: What the authors report; None: nothing.
         like: Kind of device that is nearest to the preset's hardware.
         faults: Why this machine cannot do it; empty if it can.
+        notes: What will be asked of the data, for example no longer prompts than a limit.
         verdict: The same as one message with the remedy.
         assumptions: What the numbers rest on.
     """
@@ -208,6 +227,7 @@ class Plan:
     reported_hours: float | None
     like: str
     faults: tuple[str, ...]
+    notes: tuple[str, ...]
     verdict: str
     assumptions: tuple[str, ...] = field(default=())
 
@@ -233,7 +253,7 @@ def make_plan(preset: Preset, method: Method | None = None, machine: Machine | N
         PlanError: The model's sizes are not known.
     """
     arch = architecture_of(preset.model)
-    stages = [_train(preset, arch, name, s, method) for name, s in preset.stages.items()]
+    stages = [train_plan(preset, arch, name, s, method) for name, s in preset.stages.items()]
     stages += [_evaluate(preset, arch, name) for name in preset.evaluate.benchmarks]
     downloads = _downloads(preset, arch)
     disk = _disk(preset, arch, downloads)
@@ -254,6 +274,7 @@ def make_plan(preset: Preset, method: Method | None = None, machine: Machine | N
         reported_hours=preset.hardware.hours,
         like=like if preset.hardware.device == "cuda" else "CPU",
         faults=tuple(faults),
+        notes=tuple(_notes(preset, stages)),
         verdict=_verdict(preset, faults),
         assumptions=_assumptions(preset),
     )
@@ -283,7 +304,7 @@ def _prompt(preset: Preset, arch: Architecture, clip: Clip) -> int:
     return clip.tokens + text + stamps
 
 
-def _train(
+def train_plan(
     preset: Preset, arch: Architecture, name: str, stage: StageSettings, method: Method | None
 ) -> StagePlan:
     """The plan of one training stage."""
@@ -297,16 +318,22 @@ def _train(
     views = [p for p in parts if p.trained] if stage.kind == "grpo" else [Rollouts(1)]
     rows = 2 if stage.kind == "preference" else 1
 
-    def shape(length: int) -> tuple[float, float]:
-        """(tokens, pairs) of the training forward on one sample with answers of `length`."""
-        if stage.kind == "grpo":  # packed: a prompt once, then its answers
-            sizes = [prompt + (p.n + len(p.given)) * (length + 1) for p in views]
-        else:
-            sizes = [prompt + length] * rows
-        return sum(sizes), sum(s**2 for s in sizes)
+    shared = stage.kind == "grpo" and preset.train.shared_prefix
+    answers = [p.n + len(p.given) for p in views] if stage.kind == "grpo" else [rows]
 
-    tokens, pairs = shape(answer)
-    scored = tokens - prompt * (len(views) if stage.kind == "grpo" else rows)
+    def shape(length: int) -> tuple[float, float, float]:
+        """(tokens, pairs, scored tokens) of the training forward on one sample."""
+        if shared:  # a prompt once, then its answers, which see it and themselves
+            each = length + 1  # with a copy of the prompt's last token
+            tokens = sum(prompt + n * each for n in answers)
+            pairs = sum(prompt**2 + n * each * (prompt + each) for n in answers)
+        else:
+            tokens = sum(answers) * (prompt + length)
+            pairs = sum(answers) * (prompt + length) ** 2
+        # TRL's head leaves out the prompt where it has its Triton kernels.
+        return tokens, pairs, tokens if hardware.device == "cpu" else sum(answers) * length
+
+    tokens, pairs, scored = shape(answer)
     embedding, tower = vision_flops(arch.vision, clip)
     seen = len(views)  # trained views; each is one pass of the tower
     language = text_flops(arch.text, tokens, pairs, scored)
@@ -345,22 +372,26 @@ def _train(
     side_by_side = sampled * per_device * stage.steps_per_generation
     calls = math.ceil(side_by_side / ROWS) / stage.steps_per_generation / stage.num_iterations
     side_by_side = min(side_by_side, ROWS)
-    seconds = _seconds(
+    prompts = side_by_side / sampled * len(parts) if sampled else 0  # their keys are kept once
+    # A server's devices share what the training devices would have sampled.
+    engines = hardware.rollout_devices or devices
+    phases = _phases(
         preset,
         arch,
-        sum(v for k, v in flops.items() if k != "rollout decode") / devices,
+        {k: v / (engines if k.startswith("rollout") else devices) for k, v in flops.items()},
         calls * limit if sampled else 0,
-        side_by_side * (prompt + answer),
-        flops.get("rollout decode", 0.0) / devices,
+        (prompts * prompt + side_by_side * answer) * devices / engines,
+        _traffic(preset, arch, stage, devices, "reference" in flops, bool(sampled)),
+        devices,
     )
-    longest, squares = shape(limit)
+    seconds = {k: sum(v.values()) for k, v in phases.items()}
     memory = _memory(
-        preset, arch, stage, devices, clip, longest * stage.batch_size,
-        squares * stage.batch_size, seen * stage.batch_size, side_by_side * (prompt + limit),
+        preset, arch, stage, devices, clip, tuple(n * stage.batch_size for n in shape(limit)),
+        seen * stage.batch_size, prompts * prompt + side_by_side * limit,
     )  # fmt: skip
     return StagePlan(
         name, stage.kind, samples, updates, per_device * devices, clip, prompt, answer, sampled,
-        int(tokens * per_device * devices), flops, memory, seconds,
+        int(tokens * per_device * devices), flops, memory, phases, seconds,
         {k: v * updates / 3600 for k, v in seconds.items()} if updates is not None else {},
     )  # fmt: skip
 
@@ -368,7 +399,6 @@ def _train(
 def _evaluate(preset: Preset, arch: Architecture, name: str) -> StagePlan:
     """The plan of evaluating one benchmark."""
     settings = preset.evaluate
-    devices = preset.hardware.devices
     clip = clip_of(settings.frames or preset.frames, arch.vision)
     prompt = _prompt(preset, arch, clip)
     answer = min(ANSWER_TOKENS, settings.max_new_tokens)
@@ -380,10 +410,10 @@ def _evaluate(preset: Preset, arch: Architecture, name: str) -> StagePlan:
         * (embedding + tower + text_flops(arch.text, prompt, prompt**2, 1)),
         "rollout decode": batch * text_flops(arch.text, answer, keys, answer),
     }
-    seconds = _seconds(
-        preset, arch, flops["rollout prefill"], settings.max_new_tokens,
-        batch * (prompt + answer), flops["rollout decode"],
-    )  # fmt: skip
+    phases = _phases(
+        preset, arch, flops, settings.max_new_tokens, batch * (prompt + answer), 0.0, 1
+    )
+    seconds = {k: sum(v.values()) for k, v in phases.items()}
     samples = settings.samples or _samples(preset, name, "benchmarks")
     if name == "synthetic" and preset.synthetic is not None:
         samples = settings.samples or preset.synthetic.test
@@ -393,37 +423,79 @@ def _evaluate(preset: Preset, arch: Architecture, name: str) -> StagePlan:
     weights = arch.parameters * width / GIB
     memory = _with_peak({"weights": weights, "rollout cache": cache}, preset)
     hours = {}
-    if updates is not None:  # each device takes its share of the batches
-        hours = {k: v * math.ceil(updates / devices) / 3600 for k, v in seconds.items()}
+    if updates is not None:  # one process evaluates, the others have gone
+        hours = {k: v * updates / 3600 for k, v in seconds.items()}
     return StagePlan(
         name, "evaluate", samples, updates, batch, clip, prompt, answer, 1, 0, flops, memory,
-        seconds, hours,
+        phases, seconds, hours,
     )  # fmt: skip
 
 
-def _seconds(
-    preset: Preset, arch: Architecture, flops: float, steps: float, cached: float, decoding: float
-) -> dict[str, float]:
-    """Seconds of an update on each kind of device.
+def _phases(
+    preset: Preset,
+    arch: Architecture,
+    flops: Mapping[str, float],
+    steps: float,
+    cached: float,
+    traffic: float,
+    devices: int,
+) -> dict[str, dict[str, float]]:
+    """Seconds of an update by phase, on each kind of device.
 
     Args:
         preset: The preset.
         arch: The model.
-        flops: FLOPs a device outside decoding.
+        flops: FLOPs a device, by part.
         steps: Tokens decoded one after the other; the longest answer decides.
         cached: Tokens in the cache, read at each step.
-        decoding: FLOPs a device of decoding.
+        traffic: Bytes that a device sends.
+        devices: Devices that train.
     """
+    groups = {
+        "rollout prefill": ("rollout prefill",),
+        "reference": ("reference",),
+        "update": ("vision forward", "vision backward", "language forward", "language backward"),
+    }
+    work = {phase: sum(flops.get(k, 0.0) for k in parts) for phase, parts in groups.items()}
+    decoding = flops.get("rollout decode", 0.0)
     if preset.hardware.device == "cpu":
-        return {"CPU": (flops + decoding) / CPU_FLOPS + steps * CPU_STEP_SECONDS}
+        seconds = {k: v / CPU_FLOPS for k, v in work.items()}
+        seconds["rollout decode"] = decoding / CPU_FLOPS + steps * CPU_STEP_SECONDS
+        return {"CPU": {k: v for k, v in seconds.items() if v}}
     width = 4 if preset.model.dtype == "float32" else 2
     read = width * (arch.text.parameters + cached * arch.text.cache_width)
     least = STEP_SECONDS[preset.hardware.rollout_engine]
-    return {
-        name: flops / (d.teraflops * 1e12 * MFU)
-        + steps * max(least, read / (d.terabytes_a_second * 1e12 * BANDWIDTH_SHARE))
-        for name, d in DEVICES.items()
-    }
+    found = {}
+    for name, device in DEVICES.items():
+        seconds = {k: v / (device.teraflops * 1e12 * MFU) for k, v in work.items()}
+        pace = read / (device.terabytes_a_second * 1e12 * BANDWIDTH_SHARE)
+        seconds["rollout decode"] = steps * max(least, pace)
+        link = device.link if devices <= NODE else NETWORK
+        sending = traffic / (link * 1e9 * LINK_SHARE)
+        # It overlaps with computing, layer by layer.
+        seconds["communication"] = max(0.0, sending - seconds["update"] - seconds["reference"])
+        found[name] = {k: v for k, v in seconds.items() if v}
+    return found
+
+
+def _traffic(
+    preset: Preset,
+    arch: Architecture,
+    stage: StageSettings,
+    devices: int,
+    reference: bool,
+    sampled: bool,
+) -> float:
+    """Bytes that a device sends in an update (ZeRO, arXiv 1910.02054, Sec. 7)."""
+    width = 4 if preset.model.dtype == "float32" else 2
+    weights, gradients = arch.parameters * width, _trained(preset, arch) * width
+    if preset.hardware.distributed in ("deepspeed_zero3", "fsdp2"):
+        # Weights are gathered for forward and for backward, gradients are scattered.
+        a_batch = 2 * weights + gradients + (weights if reference else 0)
+        total = a_batch * stage.gradient_accumulation + (weights if sampled else 0)
+    else:
+        total = 2.0 * gradients
+    return total * (devices - 1) / devices
 
 
 def _trained(preset: Preset, arch: Architecture) -> int:
@@ -451,8 +523,7 @@ def _memory(
     stage: StageSettings,
     devices: int,
     clip: Clip,
-    tokens: float,
-    squares: float,
+    shape: tuple[float, ...],
     clips: int,
     cached: float,
 ) -> dict[str, float]:
@@ -464,8 +535,8 @@ def _memory(
         stage: The stage.
         devices: Devices that train.
         clip: The largest clip.
-        tokens: Tokens of the language model's training forward on a device, longest answers.
-        squares: Sum of the squared row lengths.
+        shape: Tokens of the language model's training forward on a device with the longest
+            answers, its (query, key) pairs, and how many tokens the head scores.
         clips: Passes of the vision tower on a device.
         cached: Tokens in the rollout cache.
     """
@@ -474,42 +545,46 @@ def _memory(
     whole = spread in ("deepspeed_zero3", "fsdp2")
     trained = _trained(preset, arch)
     frozen = arch.parameters if model.lora else arch.parameters - trained
-    weights = (frozen + trained) * width
-    # Two moments; DeepSpeed and FSDP keep the weights in 32 bits beside the 16-bit ones.
-    states = 2 * width if spread == "none" or width == 4 else 12
+    # Without sharding all weights are in 32 bits (training/stage.py). DeepSpeed and FSDP keep them
+    # so beside the 16-bit ones. AdamW has two moments.
+    stored = 4 if spread == "none" else width
+    weights = (frozen + trained) * stored
+    states = 8 if stored == 4 else 12
     shard = devices if whole else 1
     partly = devices if spread != "none" else 1
     parts = {
         "weights": weights / shard,
-        "gradients": trained * width / partly,
+        "gradients": trained * stored / partly,
         "optimiser": trained * states / partly,
-        "activations": _activations(preset, arch, clip, tokens, squares, clips, width),
-        # TRL's head works in tiles of 4,096 tokens and 32,768 words, in 32 bits.
-        "logits": min(tokens, 4096) * min(arch.text.vocab, 32768) * 4,
+        **_activations(preset, arch, clip, *shape[:2], clips, width),
+        "head": _head(preset, arch, shape[2], width),
     }
+    if whole:  # what DeepSpeed holds of the weights of others at a time, at most
+        parts["gathered layers"] = min(LIVE, arch.parameters) * width
     if model.lora is None and (
         stage.kind == "preference" or (stage.kind == "grpo" and stage.beta > 0)
     ):
         parts["reference"] = arch.parameters * width / shard
     if stage.kind == "grpo":
         engine = preset.hardware.rollout_engine
-        if engine != "vllm_server":
+        if engine == "hf":
+            # Keys and values of a prompt are kept once a group (models/attention.py).
             parts["rollout cache"] = cached * arch.text.cache_width * width
-        # Under ZeRO-3 and FSDP the whole model is gathered to generate; vLLM keeps a copy.
-        if engine == "vllm_colocate" or (engine == "hf" and whole):
-            parts["rollout weights"] = weights
+            if whole:  # under ZeRO-3 and FSDP the model is gathered to generate
+                parts["rollout weights"] = weights
+        elif engine == "vllm_colocate":  # its weights and its cache
+            parts["vllm"] = COLOCATED * preset.hardware.memory_gib * GIB
     return _with_peak({k: v / GIB for k, v in parts.items()}, preset)
 
 
 def _with_peak(parts: dict[str, float], preset: Preset) -> dict[str, float]:
     """The parts and their peak: rollout and update are not in memory at the same time."""
-    rollout = parts.get("rollout cache", 0.0) + parts.get("rollout weights", 0.0)
-    update = parts.get("activations", 0.0) + parts.get("logits", 0.0)
-    always = sum(parts.values()) - rollout - update
-    resident = parts.get("rollout weights", 0.0)
-    if preset.hardware.rollout_engine != "vllm_colocate":
-        resident = 0.0
-    peak = always + max(rollout, update + resident)
+    rollout = sum(v for k, v in parts.items() if k.startswith("rollout"))
+    kept = sum(parts.get(k, 0.0) for k in ("activations", "vision activations"))
+    # The head comes first in backward; then layer after layer is computed again.
+    working = [parts.get("head", 0.0), parts.get("recomputed layer", 0.0)]
+    update = kept + sum(working)
+    peak = sum(parts.values()) - rollout - update + max(rollout, kept + max(working))
     if preset.hardware.device == "cuda":
         peak = peak * (1 + RESERVE[1]) + RESERVE[0]
     return {**parts, "peak": peak}
@@ -520,11 +595,11 @@ def _activations(
     arch: Architecture,
     clip: Clip,
     tokens: float,
-    squares: float,
+    pairs: float,
     clips: int,
     width: int,
-) -> float:
-    """Bytes that are kept for backward (see the module's docstring)."""
+) -> dict[str, float]:
+    """Bytes that are kept for backward, of both parts (see the module's docstring)."""
     text, vision, model = arch.text, arch.vision, preset.model
     queries, keys = text.heads * text.head_dim, text.kv_heads * text.head_dim
     # Two norms with input, normed and scaled (6 h); queries before and after rotation, attention's
@@ -532,17 +607,27 @@ def _activations(
     inner = 4 * queries + 3 * keys + (queries + keys if text.qwen3 else 0)
     a_layer = tokens * (6 * text.hidden + inner + 4 * text.intermediate) * width
     if model.attention == "eager":
-        a_layer += 2 * text.heads * squares * width
-    a_block = clips * clip.steps * clip.patches * width
-    a_block *= 13 * vision.hidden + (4 if vision.gated else 2) * vision.intermediate
-    inputs = tokens * text.hidden * width
-    patches = clips * clip.steps * clip.patches * vision.hidden * width
-    mask = squares * width if model.attention != "eager" else 0.0
-    if model.gradient_checkpointing:
-        total = text.layers * inputs + a_layer + mask
-        return total if model.freeze_vision else total + vision.depth * patches + a_block
-    total = text.layers * a_layer + mask
-    return total if model.freeze_vision else total + vision.depth * a_block
+        a_layer += 2 * text.heads * pairs * width
+    patches = clips * clip.steps * clip.patches * width
+    a_block = patches * (13 * vision.hidden + (4 if vision.gated else 2) * vision.intermediate)
+    pixels = patches * vision.patch_numbers
+    trained = 0 if model.freeze_vision else vision.depth
+    if not model.gradient_checkpointing:
+        seen = trained * a_block
+        return {"activations": text.layers * a_layer, "vision activations": seen + pixels}
+    return {
+        "activations": text.layers * tokens * text.hidden * width,
+        "vision activations": trained * patches * vision.hidden + pixels,
+        "recomputed layer": max(a_layer, a_block if trained else 0.0),
+    }
+
+
+def _head(preset: Preset, arch: Architecture, scored: float, width: int) -> float:
+    """Bytes that TRL's fused head works in: a tile of logits, and gradients in 32 bits."""
+    text = arch.text
+    tile = min(scored, 4096) * 32768 * width
+    weight = 0 if preset.model.lora else text.vocab * text.hidden
+    return tile + 4 * (weight + scored * text.hidden)
 
 
 # --- data, disk, machine ------------------------------------------------------------------------
@@ -647,6 +732,20 @@ def _faults(
     return faults
 
 
+def _notes(preset: Preset, stages: Sequence[StagePlan]) -> Iterator[str]:
+    """Prompts that may be longer than the stage allows: the first of them would end the run."""
+    for stage in stages:
+        settings = preset.stages.get(stage.name)
+        limit = settings.max_prompt_length if settings is not None else None
+        if limit is not None and stage.prompt_tokens > limit:
+            yield (
+                f"stages.{stage.name}.max_prompt_length: a prompt may have {stage.prompt_tokens:,} "
+                f"tokens ({stage.clip.tokens:,} of them video), and {limit:,} are allowed; a "
+                "longer one ends the run. Lower frames.max_frames or frames.max_pixels, or raise "
+                "the limit."
+            )
+
+
 def _verdict(preset: Preset, faults: list[str]) -> str:
     if not faults:
         return "This machine can do it, by the estimates below. What is not known is not counted."
@@ -677,7 +776,9 @@ def _assumptions(preset: Preset) -> tuple[str, ...]:
         f"tokens of text, an answer {ANSWER_TOKENS} tokens or the limit. Memory is for answers at "
         "the limit.",
         f"Memory includes {RESERVE[0]:g} GiB and {RESERVE[1]:.0%} for the CUDA context and gaps.",
-        "Not counted: communication between devices, decoding of videos, judges, idle time.",
+        f"Collectives reach {LINK_SHARE:.0%} of the links (H100 450 GB/s, A100 300; {NETWORK:g} "
+        f"between machines of {NODE}) and overlap with computing; what is left over is counted.",
+        "Not counted: decoding of videos, judges, idle time. One process evaluates.",
     )
 
 
@@ -697,6 +798,7 @@ def render(plan: Plan) -> Any:
     colour = "red" if plan.faults else "green"
     lines = [head, f"[{colour}]{escape(plan.verdict)}[/{colour}]"]
     disk = ", ".join(f"{k} {v:.0f}" for k, v in plan.disk.items() if v >= 0.5)
+    lines += [f"[yellow]{escape(note)}[/yellow]" for note in plan.notes]
     notes = [f"Disk, GiB: {disk or 'less than 1'}."]
     if plan.reported_hours is not None:
         notes.append(

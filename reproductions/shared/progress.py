@@ -17,6 +17,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from reproductions.shared.processes import rank
+
 QUIET_SECONDS = 15.0
 """Without a terminal, seconds between two lines."""
 
@@ -90,8 +92,8 @@ def bar(name: str, total: int, console: Console | None = None) -> Iterator[Bar]:
 
 
 def stderr() -> Console:
-    """The console for people; stdout is for results."""
-    return Console(file=sys.stderr, soft_wrap=True)
+    """The console for people; stdout is for results. Of several processes only the first talks."""
+    return Console(file=sys.stderr, soft_wrap=True, quiet=rank() > 0)
 
 
 def _clock(seconds: float) -> str:

@@ -7,6 +7,8 @@ between answer tags, and one sentence for the answer's type (Video-R1,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from reproductions.shared.method import Sample
 
 ANSWER_FORMS = {
@@ -54,3 +56,70 @@ def rationale_target(sample: Sample) -> str:
 def answer_target(sample: Sample) -> str:
     """The answer in tags: what plain fine-tuning learns."""
     return f"<answer>{sample.answer}</answer>"
+
+
+# --- what test-time methods ask for ------------------------------------------------------------
+
+
+def part(span: tuple[float, float]) -> str:
+    """Which part of the video is shown: the model cannot tell from the frames alone."""
+    return f"Seconds {span[0]:.1f} to {span[1]:.1f} of the video."
+
+
+def relevant(sample: Sample, span: tuple[float, float]) -> str:
+    """Whether a part helps: answered by yes or no."""
+    return f"{part(span)} {question(sample)}\nDoes this part help to answer? Say yes or no."
+
+
+def describe(span: tuple[float, float]) -> str:
+    """A caption of a part."""
+    return f"{part(span)} Describe what happens, with times."
+
+
+def right(sample: Sample, answer: str) -> str:
+    """Whether a proposed answer is right: answered by yes or no."""
+    return f"{question(sample)}\nProposed answer: {answer}. Is it right? Say yes or no."
+
+
+def locate(sample: Sample, parts: int) -> str:
+    """Which of equal parts shows the answer: answered by its number."""
+    return (
+        f"{question(sample)}\nThe video is cut into {parts} equal parts. "
+        "Which part shows the answer? Say its number."
+    )
+
+
+def from_notes(sample: Sample, notes: str) -> str:
+    """The question with what was written down about the video."""
+    return f"Notes on the video:\n{notes}\n{think_then_answer(sample)}"
+
+
+def from_part(sample: Sample, span: tuple[float, float]) -> str:
+    """The question about a part that is shown."""
+    return f"{part(span)} {think_then_answer(sample)}"
+
+
+def from_moments(sample: Sample, times: Sequence[float]) -> str:
+    """The question about single frames: unevenly spaced, they do not tell their times."""
+    return f"Frames at {', '.join(f'{t:.0f}' for t in times)} seconds. {think_then_answer(sample)}"
+
+
+def with_tools(sample: Sample, tools: str) -> str:
+    """The question, with leave to call tools first.
+
+    Args:
+        sample: The question.
+        tools: What there is, one a line.
+    """
+    return (
+        f"{think_then_answer(sample)}\nOr call a tool first, as in <tool>"
+        '{"name": "seek", "arguments": {"start": 1.0, "end": 2.0}}</tool>. Tools:\n' + tools
+    )
+
+
+def needs_reasoning(sample: Sample) -> str:
+    """Whether one look is not enough: answered by yes or no, from the question alone."""
+    return (
+        f"{question(sample)}\nDoes this question need reasoning over several moments of a video? "
+        "Say yes or no."
+    )

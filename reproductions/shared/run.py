@@ -16,20 +16,24 @@ import json
 import os
 import re
 import shlex
+import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import yaml
 
+from reproductions.shared import processes
+from reproductions.shared.files import write_text
 from reproductions.shared.method import Method, Sample, Stage
 from reproductions.shared.progress import bar, stderr
-from reproductions.shared.video.decode import Clip, VideoError, read_frames
+from reproductions.shared.video.decode import Clip, VideoError, probe, read_frames
 from reproductions.shared.video.image import is_image, read_image
-from reproductions.shared.video.quarantine import Quarantine, Quarantined
+from reproductions.shared.video.quarantine import Quarantine, Quarantined, safe_probe
 from reproductions.shared.video.spec import FrameSpec
 from vidpost.catalog.loader import CatalogError
 from vidpost.catalog.preset import Frames, Preset, Synthetic, load_preset, merge
@@ -37,11 +41,11 @@ from vidpost.catalog.preset import Frames, Preset, Synthetic, load_preset, merge
 if TYPE_CHECKING:
     from reproductions.shared.models.tiny import TinyConfig
     from reproductions.shared.synthetic.world import Knobs
+    from reproductions.shared.video.cache import FrameCache
+    from reproductions.shared.video.spec import VideoInfo
 
+T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
-NOT_WIRED = ("frames", "decode")
-"""Hooks of the contract that no part of the engine calls yet: a method that sets one is refused."""
-
 HELD_OUT = 0.2
 """Share of a user's own records that is kept for evaluation."""
 SMOKE = {"max_steps": 2, "train": 16, "validation": 8, "test": 8}
@@ -64,7 +68,6 @@ class Options:
         video_root: Folder to which the records' paths are relative; default: that of the records.
         out: Run folder; default runs/<method>-<time>.
         smoke: Two steps a stage on a handful of clips.
-        packed: Compute each prompt once a group in the loss.
     """
 
     preset: str = "mini"
@@ -74,7 +77,6 @@ class Options:
     video_root: Path | None = None
     out: Path | None = None
     smoke: bool = False
-    packed: bool = True
 
 
 @dataclass
@@ -94,22 +96,32 @@ def cache_folder() -> Path:
 
 
 def find_method(name: str) -> Method:
-    """The method with this id (hyphens allowed), from methods/ or baselines/.
+    """The method with this id or another name of it (alias, hyphens), methods/ or baselines/.
 
     Raises:
         RunError: There is none; the message names the closest one.
     """
-    name = name.replace("-", "_")
+    asked, name = name, name.replace("-", "_")
+    if (method := _reproduced(name)) is not None:
+        return method
+    from vidpost.catalog.diagnostics import closest
+    from vidpost.catalog.loader import load
+
+    with suppress(CatalogError):  # the message below names what can be run
+        name = load(ROOT).find(asked, "method")[1].id
+    if (method := _reproduced(name)) is not None:
+        return method
+    known = sorted(p.parent.name for p in (ROOT / "reproductions").glob("*/*/method.py"))
+    hint = closest(name, known) or f"There are: {', '.join(known)}."
+    raise RunError(f"'{name}' has no reproduction. {hint}")
+
+
+def _reproduced(name: str) -> Method | None:
     for kind in ("methods", "baselines"):
         if name.isidentifier() and (ROOT / "reproductions" / kind / name / "method.py").exists():
             module = importlib.import_module(f"reproductions.{kind}.{name}.method")
             return module.METHOD  # type: ignore[no-any-return]
-    from vidpost.catalog.diagnostics import closest
-
-    known = sorted(p.parent.name for p in (ROOT / "reproductions").glob("*/*/method.py"))
-    guess = closest(name, known)
-    hint = f"Did you mean '{guess}'?" if guess else f"There are: {', '.join(known)}."
-    raise RunError(f"'{name}' has no reproduction. {hint}")
+    return None
 
 
 def complete(method: Method) -> Method:
@@ -184,12 +196,26 @@ def frame_spec(preset: Preset, frames: Frames | None = None) -> FrameSpec:
 # --- data --------------------------------------------------------------------------------------
 
 
-def load_data(preset: Preset, options: Options, folder: Path) -> Data:
-    """The samples of a run: the user's records, the synthetic world, or published data sets."""
+Records = tuple[list[Sample], list[Sample] | None]
+"""The user's training and evaluation records, as they were parsed."""
+
+
+def load_data(
+    preset: Preset, options: Options, folder: Path, records: Records | None = None
+) -> Data:
+    """The samples of a run: the user's records, the synthetic world, or published data sets.
+
+    Args:
+        preset: The preset.
+        options: Names the user's records.
+        folder: Run folder; takes quarantine.jsonl.
+        records: The user's records if they were parsed before.
+    """
     if options.data is not None:
-        return _own_data(preset, options, folder)
+        return _own_data(preset, options, folder, records)
     if preset.synthetic is not None:
-        return _synthetic_data(preset)
+        with processes.main_first():
+            return _synthetic_data(preset)
     from reproductions.shared.hub import HubError, published_data, published_questions
 
     try:
@@ -228,6 +254,10 @@ def _synthetic_data(preset: Preset) -> Data:
         _world_part(preset, split) for split in ("train", "val", "test")
     )
     taught = imperfect(clips, world.teacher_error, preset.seed)
+    if world.skills:
+        from reproductions.shared.decoding.skills import skilled
+
+        taught = skilled(taught, preset.seed)
     train = {
         name: (taught if s.kind == "sft" else clips)[: s.samples]
         for name, s in preset.stages.items()
@@ -265,10 +295,12 @@ def held_out(preset: Preset, options: Options, folder: Path) -> tuple[list[Sampl
     return data.test, data.name
 
 
-def _own_data(preset: Preset, options: Options, folder: Path) -> Data:
+def _own_data(
+    preset: Preset, options: Options, folder: Path, records: Records | None = None
+) -> Data:
     """The user's records; every video is decoded once, and what cannot be is left out and said."""
     assert options.data is not None
-    samples, held_out = _records(options)
+    samples, held_out = records or _records(options)
     folder.mkdir(parents=True, exist_ok=True)
     bad = Quarantine(folder / "quarantine.jsonl")
     samples = _decodable(samples, preset, bad)
@@ -298,7 +330,7 @@ def _own_data(preset: Preset, options: Options, folder: Path) -> Data:
     return Data(train, held_out, held_out, f"own_{name}".strip("_"), revision)
 
 
-def _records(options: Options) -> tuple[list[Sample], list[Sample] | None]:
+def _records(options: Options) -> Records:
     """The user's training and evaluation records, none of them looked at yet."""
     from reproductions.datasets.video_r1_260k import RecordError, load
 
@@ -313,15 +345,21 @@ def _records(options: Options) -> tuple[list[Sample], list[Sample] | None]:
 
 
 def _decodable(samples: Sequence[Sample], preset: Preset, bad: Quarantine) -> list[Sample]:
-    """The samples whose video or image decodes; the other files are noted in `bad`."""
+    """The samples whose video or image decodes; the other files are noted in `bad`.
+
+    Each process checks a share of the files.
+    """
     read = guarded_reader(frame_spec(preset))
     files = sorted({f for s in samples if (f := _file(s)) is not None})
-    with bar("checking videos", len(files)) as shown:
-        for file in files:
+    own, found = files[processes.rank() :: processes.count()], []
+    with bar("checking videos", len(own)) as shown:
+        for file in own:
             clip = read(file)
             if isinstance(clip, Quarantined):
-                bad.add(clip)
+                found.append(clip)
             shown.add(1)
+    for clip in processes.collect(found):
+        bad.add(clip)
     return [s for s in samples if (f := _file(s)) is None or f not in bad]
 
 
@@ -336,15 +374,24 @@ def _share(name: str) -> float:
     return int.from_bytes(digest, "big") / 2**64
 
 
-def guarded_reader(spec: FrameSpec) -> Callable[[str], Clip | Quarantined]:
-    """Reads anybody's files: decodes in a killable worker and keeps decoded clips on disk."""
+def frame_cache() -> FrameCache:
+    """Decoded clips on disk, for all runs; `VIDPOST_FRAMES_GIB` limits them (20)."""
     from reproductions.shared.video.cache import FrameCache
 
-    cache = FrameCache(cache_folder() / "frames", max_bytes=20 * 2**30)
+    gib = float(os.environ.get("VIDPOST_FRAMES_GIB") or 20)
+    return FrameCache(cache_folder() / "frames", max_bytes=int(gib * 2**30))
 
-    def read(path: str) -> Clip | Quarantined:
+
+def guarded_reader(spec: FrameSpec) -> Callable[..., Clip | Quarantined]:
+    """Reads anybody's files, by `spec` or by another one that is given with the path.
+
+    Decodes in a killable worker and keeps decoded clips on disk.
+    """
+    cache = frame_cache()
+
+    def read(path: str, other: FrameSpec | None = None) -> Clip | Quarantined:
         if not is_image(path):
-            return cache.read(path, spec)
+            return cache.read(path, other or spec)
         try:
             return read_image(path, spec)
         except VideoError as error:
@@ -353,19 +400,41 @@ def guarded_reader(spec: FrameSpec) -> Callable[[str], Clip | Quarantined]:
     return read
 
 
-def clip_reader(spec: FrameSpec, own: bool) -> Callable[[str], Clip]:
-    """How a run reads videos: our own clips directly, anybody's files guarded."""
+def clip_reader(spec: FrameSpec, own: bool) -> Callable[..., Clip]:
+    """How a run reads videos, whole or in part: our own clips directly, anybody's files guarded.
+
+    Decoded clips are kept on disk. What is made of them is kept in the reader's `memory`, which all
+    encoders that read through it share.
+    """
+    from reproductions.shared.models.memory import Memory
+    from reproductions.shared.models.show import reader
+
+    look: Callable[[str], VideoInfo]
     if own:
-        return lambda path: read_frames(path, spec)
-    guarded = guarded_reader(spec)
+        cache, look = frame_cache(), probe
 
-    def read(path: str) -> Clip:
-        clip = guarded(path)
-        if isinstance(clip, Quarantined):
-            raise RunError(f"{path}: {clip.reason}. Remove the record, or mend the file.")
-        return clip
+        def read(path: str, chosen: FrameSpec) -> Clip:
+            return cache.read(path, chosen, read_frames)  # type: ignore[return-value]
 
-    return read
+    else:
+        guarded = guarded_reader(spec)
+
+        def read(path: str, chosen: FrameSpec) -> Clip:
+            return _sound(guarded(path, chosen), path)
+
+        def look(path: str) -> VideoInfo:
+            return _sound(safe_probe(path), path)
+
+    reading: Any = reader(spec, read, look)
+    reading.memory = Memory()
+    return reading  # type: ignore[no-any-return]
+
+
+def _sound(found: T | Quarantined, path: str) -> T:
+    """What was read, unless the file was set aside."""
+    if isinstance(found, Quarantined):
+        raise RunError(f"{path}: {found.reason}. Remove the record, or mend the file.")
+    return found
 
 
 # --- the run -----------------------------------------------------------------------------------
@@ -381,7 +450,7 @@ def run(method: Method, options: Options) -> Path:
         RunError: Something is wrong with what was asked for; nothing is lost.
     """
     preset = settings_of(method, options)
-    if options.out is None and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    if options.out is None and processes.count() > 1:
         raise RunError("several processes need one folder: give --out FOLDER.")
     folder = options.out or new_folder(method.id)
     config = {
@@ -389,7 +458,6 @@ def run(method: Method, options: Options) -> Path:
         "preset_name": options.preset,
         "overrides": dict(options.overrides),
         "smoke": options.smoke,
-        "packed": options.packed,
         "data": str(options.data) if options.data else None,
         "eval_data": str(options.eval_data) if options.eval_data else None,
         "video_root": str(options.video_root) if options.video_root else None,
@@ -397,23 +465,27 @@ def run(method: Method, options: Options) -> Path:
         "settings": preset.model_dump(mode="json"),
     }
     path = folder / "config.yaml"
-    if path.exists():
+    records = None
+    if processes.rank():
+        pass  # the first process says what is wrong, and writes
+    elif path.exists():
         if read_config(folder)["settings"] != config["settings"]:
             raise RunError(
                 f"{folder} holds a run with other settings. Choose another --out, or resume it "
                 f"with: vidpost run --resume {folder}"
             )
     else:
-        if options.data is not None:
-            _records(options)  # a bad record stops the run before anything is written
+        if options.data is not None:  # a bad record stops the run before anything is written
+            records = _records(options)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            _write(path, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+            write_text(path, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
         except OSError as error:
             raise RunError(
                 f"{folder}: cannot be written ({error.strerror}). Choose another --out."
             ) from None
-    return _go(method, preset, options, folder)
+    with _together(folder):
+        return _go(method, preset, options, folder, records)
 
 
 def resume(folder: Path) -> Path:
@@ -424,7 +496,24 @@ def resume(folder: Path) -> Path:
     """
     config = read_config(folder)
     preset = Preset.model_validate(config["settings"])
-    return _go(find_method(config["method"]), preset, options_of(config, folder), folder)
+    with _together(folder):
+        return _go(find_method(config["method"]), preset, options_of(config, folder), folder)
+
+
+@contextmanager
+def _together(folder: Path) -> Iterator[None]:
+    """One message when another process has ended or hangs, instead of a traceback from inside."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not processes.lost(error):
+            raise
+        minutes = processes.timeout().total_seconds() / 60
+        raise RunError(
+            f"another process ended, or did not come within {minutes:g} minutes "
+            f"({processes.MINUTES}). Look for its message; then continue with the same command, or "
+            f"with: vidpost run --resume {folder}"
+        ) from None
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -459,7 +548,6 @@ def options_of(config: Mapping[str, Any], folder: Path) -> Options:
         overrides=config["overrides"],
         out=folder,
         smoke=config["smoke"],
-        packed=config["packed"],
         **paths,
     )
 
@@ -474,13 +562,18 @@ def command_line(method: Method, options: Options) -> str:
     if options.video_root:
         parts += ["--video-root", str(options.video_root)]
     parts += ["--smoke"] if options.smoke else []
-    parts += [] if options.packed else ["--no-packed"]
     for key, value in options.overrides.items():
         parts += ["--set", f"{key}={json.dumps(value) if not isinstance(value, str) else value}"]
     return shlex.join(parts)
 
 
-def _go(method: Method, preset: Preset, options: Options, folder: Path) -> Path:
+def _go(
+    method: Method,
+    preset: Preset,
+    options: Options,
+    folder: Path,
+    records: Records | None = None,
+) -> Path:
     began = time.time()
     seconds: dict[str, float] = {}
 
@@ -491,29 +584,32 @@ def _go(method: Method, preset: Preset, options: Options, folder: Path) -> Path:
         return result
 
     whole = complete(method)
-    if preset.hardware.rollout_engine != "hf":
-        raise RunError(
-            f"hardware.rollout_engine: '{preset.hardware.rollout_engine}' generates no rollouts "
-            "yet. Use --set hardware.rollout_engine=hf."
-        )
-    idle = [hook for hook in whole.hooks() if hook in NOT_WIRED]
-    if idle:
-        raise RunError(
-            f"'{method.id}' sets {', '.join(idle)}, on which this engine does not act yet."
-        )
-    data = timed("data", lambda: load_data(preset, options, folder))
+    if preset.hardware.rollout_engine != "hf" and any(
+        s.kind == "grpo" for s in preset.stages.values()
+    ):
+        from reproductions.shared.training.stage import StageError, rollout_engine
+
+        try:
+            rollout_engine(preset)  # before anything is built or downloaded
+        except StageError as error:
+            raise RunError(str(error)) from None
+    if processes.count() > 1:
+        processes.join(_device())
+    data = timed("data", lambda: load_data(preset, options, folder, records))
     _check_batches(preset, data)
     _limit_threads(preset)
     import transformers
 
     from reproductions.shared.evaluation.outcome import conclude
+    from reproductions.shared.evaluation.runner import EvaluationError
     from reproductions.shared.training.stage import StageError, train
 
     transformers.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     own = data.name == "synthetic"
     read = clip_reader(frame_spec(preset), own)
-    base = timed("base model", lambda: _base_model(preset, whole, data))
+    with processes.main_first():
+        base = timed("base model", lambda: _base_model(preset, whole, data))
     checkpoints: dict[str, str | Path] = {"base": base}
     for stage in whole.stages or ():
         if stage.name not in preset.stages:
@@ -533,14 +629,20 @@ def _go(method: Method, preset: Preset, options: Options, folder: Path) -> Path:
                 log=folder / "log.jsonl",
                 rollouts=folder / "rollouts.jsonl",
                 device=_device(),
-                packed=options.packed,
             )
 
+        shared = _trained(preset, whole, stage, data, base) if own else None
+        if shared is not None:
+            with processes.main_first():
+                _reuse(shared, folder, stage.name)
         try:
             checkpoints[stage.name] = timed(stage.name, work)
+            if shared is not None and not processes.rank():
+                _keep(shared, folder, stage.name)
         except StageError as error:
             raise RunError(f"stage '{stage.name}': {error}") from None
-    if os.environ.get("RANK", "0") != "0":
+    processes.leave()
+    if processes.rank():
         return folder  # one process evaluates
     spec = frame_spec(preset, preset.evaluate.frames)
 
@@ -554,23 +656,104 @@ def _go(method: Method, preset: Preset, options: Options, folder: Path) -> Path:
             benchmark=data.name,
             revision=data.revision,
             spec=spec,
-            read=clip_reader(spec, own),
+            read=read if spec == frame_spec(preset) else clip_reader(spec, own),
             device=_device(),
             seconds=seconds,
             started=began,
             preset_name=Path(options.preset).stem,
             overrides=options.overrides,
             command=command_line(method, options),
+            examples=_examples(data),
         )
 
-    timed("evaluation", measure)
+    try:
+        timed("evaluation", measure)
+    except EvaluationError as error:
+        raise RunError(str(error)) from None
     return folder
+
+
+def _examples(data: Data) -> list[Sample]:
+    """Solved questions that a test-time method may show: of the training set, none of them asked.
+
+    A published model has no training set of ours; it is shown none.
+    """
+    asked = {s.id for s in data.test}
+    pool = next(iter(data.train.values()), data.validation) or data.validation
+    return [_untaught(s) for s in pool if s.id not in asked]
+
+
+def _untaught(sample: Sample) -> Sample:
+    """A training sample as the question that it was before it was made to teach a skill."""
+    meta = {k: v for k, v in sample.meta.items() if k not in ("messages", "target")}
+    return dataclasses.replace(sample, meta=meta)
+
+
+def _trained(
+    preset: Preset, method: Method, stage: Stage, data: Data, base: str | Path
+) -> Path | None:
+    """Where the small model of test-time methods is kept once it is trained.
+
+    They change nothing in training, so those that ask for the same clips and the same model share
+    one. The name is a hash of everything that decides its weights, our code included.
+    """
+    if stage.kind != "sft" or not (method.decode is not None or method.id == "decode"):
+        return None
+    ours = ROOT / "reproductions" / "shared"
+    files = [ours / "method.py", ours / "prompts.py"]
+    for part in ("training", "models", "video", "synthetic"):
+        files += sorted((ours / part).rglob("*.py"))
+    code = hashlib.sha256()
+    for file in files:
+        code.update(file.read_bytes())
+    hooks = [method.prompt, method.format_target, method.loss_mask, method.prepare_data]
+    facts = {
+        "model": preset.model.model_dump(),
+        "base": Path(base).name,
+        "frames": preset.frames.model_dump(),
+        "world": preset.synthetic.model_dump(exclude={"test"}) if preset.synthetic else None,
+        "stage": preset.stages[stage.name].model_dump(),
+        "samples": [s.id for s in data.train[stage.name]],
+        "seed": preset.seed,
+        "hooks": [h and f"{h.__module__}.{h.__qualname__}" for h in hooks],
+        "code": code.hexdigest(),
+    }
+    key = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:16]
+    return cache_folder() / "trained" / key
+
+
+def _reuse(shared: Path, folder: Path, stage: str) -> None:
+    """Put the shared model and its log into a run that has none yet."""
+    target = folder / "stages" / stage / "final"
+    if not shared.exists() or target.exists():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(".final.partial")
+    shutil.rmtree(part, ignore_errors=True)
+    shutil.copytree(shared / "final", part)
+    shutil.copy(shared / "log.jsonl", folder / "log.jsonl")
+    part.rename(target)
+
+
+def _keep(shared: Path, folder: Path, stage: str) -> None:
+    """Keep a trained model for the next method that would train the same."""
+    if shared.exists():
+        return
+    shared.parent.mkdir(parents=True, exist_ok=True)
+    part = shared.with_name(f".{shared.name}.{os.getpid()}")
+    shutil.rmtree(part, ignore_errors=True)
+    shutil.copytree(folder / "stages" / stage / "final", part / "final")
+    shutil.copy(folder / "log.jsonl", part / "log.jsonl")
+    try:
+        part.rename(shared)
+    except OSError:  # another run was quicker; its model is the same
+        shutil.rmtree(part)
 
 
 def _check_batches(preset: Preset, data: Data) -> None:
     """TRL leaves out a batch of groups that is not full; with too few questions it would be all."""
     for name, settings in preset.stages.items():
-        batch = settings.batch_size * int(os.environ.get("WORLD_SIZE", "1"))
+        batch = settings.batch_size * (preset.hardware.devices - preset.hardware.rollout_devices)
         batch *= settings.steps_per_generation * settings.gradient_accumulation
         if settings.kind == "grpo" and len(data.train[name]) < batch:
             raise RunError(
@@ -595,9 +778,17 @@ def _base_model(preset: Preset, method: Method, data: Data) -> str | Path:
     assert method.prompt is not None
     texts = ["system\nYou are a helpful assistant.", "user\n", "assistant\n"]
     for samples in data.train.values():
-        texts += [method.prompt(s) for s in samples]
+        texts += [_asked(method, s) for s in samples]
         texts += [method.format_target(s) for s in samples] if method.format_target else []
     return build(cache_folder() / "models", _tiny(preset), texts)
+
+
+def _asked(method: Method, sample: Sample) -> str:
+    """What the model reads of a training sample, as text."""
+    assert method.prompt is not None
+    if "messages" in sample.meta:
+        return "\n".join(m.text for m in sample.meta["messages"])
+    return method.prompt(sample)
 
 
 def _tiny(preset: Preset) -> TinyConfig:
@@ -633,12 +824,6 @@ def new_folder(name: str) -> Path:
         folder = Path("runs") / f"{name}-{stamp}-{number}"
         number += 1
     return folder
-
-
-def _write(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}.partial")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
 
 
 # --- what a finished run is asked -------------------------------------------------------------
@@ -700,7 +885,15 @@ def evaluate_run(
     Raises:
         RunError: No such run or checkpoint, or unusable records.
     """
-    from reproductions.shared.evaluation.outcome import answers, protocol_of, summarise
+    from reproductions.shared.evaluation.outcome import (
+        SCORE,
+        answers,
+        identity,
+        protocol_of,
+        summarise,
+    )
+    from reproductions.shared.evaluation.strategies import engine_of, strategies
+    from reproductions.shared.inference.lazy import LazyGenerator
 
     found = open_run(folder)
     name = checkpoint or list(found.checkpoints)[-1]
@@ -719,19 +912,30 @@ def evaluate_run(
     samples = samples[:limit]
     spec = frame_spec(preset, preset.evaluate.frames)
     _limit_threads(preset)
-    records = answers(
-        name,
-        found.checkpoints[name],
-        found.method,
-        preset,
-        samples,
-        where,
-        clip_reader(spec, own=name_of_data == "synthetic"),
-        _device(),
-        protocol_of(found.method, preset, samples, spec),
-    )
-    return summarise({name: records}) | {
-        "predictions": str(where / "predictions" / f"{name}.jsonl"),
+    weights = identity(found.checkpoints[name])
+    read = clip_reader(spec, own=name_of_data == "synthetic")
+    protocol = protocol_of(found.method, preset, samples, spec)
+    records = {
+        name: answers(
+            name, found.checkpoints[name], weights, found.method, preset, samples, where, read,
+            _device(), protocol,
+        )
+    }  # fmt: skip
+    if found.method.decode is not None:
+        shows = preset.decode is not None and preset.decode.examples is not None
+        solved = _examples(load_data(found.preset, options, where)) if shows else []
+        asked = {s.id for s in samples}
+        before = list(found.checkpoints.values())
+        before = before[max(0, before.index(found.checkpoints[name]) - 1) :]
+        engine = engine_of(found.checkpoints[name], found.method, preset, read, _device())
+        records |= strategies(
+            name, engine, found.method, preset, samples, SCORE, where,
+            f"{protocol.fingerprint()}/{weights}", records[name],
+            [s for s in solved if s.id not in asked],
+            LazyGenerator(lambda: engine_of(before[0], found.method, preset, read, _device())),
+        )  # fmt: skip
+    return summarise(records) | {
+        "predictions": str(where / "predictions" / f"{list(records)[-1]}.jsonl"),
         "data": name_of_data,
     }
 

@@ -104,39 +104,58 @@ def test_presets_match_the_number_of_processes():
         assert yaml.safe_load(path.read_text())["num_processes"] == preset.hardware.devices
     sky = yaml.safe_load((LAUNCH / "skypilot" / "train.yaml").read_text())
     assert set(sky["resources"]["accelerators"].values()) == {preset.hardware.devices}
-    assert sky["envs"] == {"METHOD": "video_r1", "PRESET": "paper", "KIND": "methods"}
+    assert sky["envs"] == {
+        "METHOD": "video_r1", "PRESET": "paper", "KIND": "methods", "OPTIONS": "",
+    }  # fmt: skip
+    server = yaml.safe_load((LAUNCH / "skypilot" / "server.yaml").read_text())
+    assert server["resources"]["accelerators"] == sky["resources"]["accelerators"]
+    assert server["envs"]["MODEL"] == preset.model.id
 
 
 def test_shell_parts_parse(tmp_path):
-    sky = yaml.safe_load((LAUNCH / "skypilot" / "train.yaml").read_text())
-    (tmp_path / "setup.sh").write_text(sky["setup"])
-    (tmp_path / "run.sh").write_text(sky["run"])
-    for path in (tmp_path / "setup.sh", tmp_path / "run.sh", LAUNCH / "slurm" / "train.sbatch"):
+    for name in ("train", "server"):
+        sky = yaml.safe_load((LAUNCH / "skypilot" / f"{name}.yaml").read_text())
+        (tmp_path / f"{name}-setup.sh").write_text(sky["setup"])
+        (tmp_path / f"{name}-run.sh").write_text(sky["run"])
+    for path in (*tmp_path.iterdir(), LAUNCH / "slurm" / "train.sbatch"):
         subprocess.run(["bash", "-n", str(path)], check=True)
 
 
-def test_the_slurm_template_starts_every_node(tmp_path):
-    """With stand-ins for Slurm's programs the template runs to its end and calls accelerate."""
-    for name, body in {
-        "scontrol": "echo node1; echo node2",
-        "srun": 'shift; export SLURM_NODEID=1 SLURM_GPUS_ON_NODE=4; exec "$@"',
-        "vidpost": 'echo "vidpost $*"',
-        "accelerate": 'echo "accelerate $*"',
-    }.items():
+SHELL = {
+    "scontrol": "echo node1; echo node2; echo node3",
+    # The first argument that is no option is the program.
+    "srun": 'while [[ $1 == --* ]]; do OPTION="$OPTION $1"; shift; done; echo "srun$OPTION" >&2\n'
+    'export SLURM_NODEID=1 SLURM_GPUS_ON_NODE=4; exec "$@"',
+    "vidpost": 'echo "vidpost $*"',
+    "accelerate": 'echo "accelerate $*"',
+    "vllm": 'echo "vllm $*"; exec sleep 60',
+    "curl": 'echo "curl $*"',
+}
+
+
+def slurm(tmp_path, nodes, *arguments, **environ):
+    """Run the template with stand-ins for the programs of a cluster."""
+    for name, body in SHELL.items():
         (tmp_path / name).write_text(f"#!/bin/bash\n{body}\n")
         (tmp_path / name).chmod(0o755)
     environment = {
         "PATH": f"{tmp_path}:/usr/bin:/bin",
         "SLURM_SUBMIT_DIR": str(ROOT),
-        "SLURM_JOB_NODELIST": "node[1-2]",
+        "SLURM_JOB_NODELIST": f"node[1-{nodes}]",
         "SLURM_JOB_ID": "7",
-        "SLURM_NNODES": "2",
+        "SLURM_NNODES": str(nodes),
+        "SLURM_GPUS_ON_NODE": "4",
+        **environ,
     }
     script = str(LAUNCH / "slurm" / "train.sbatch")
-    done = subprocess.run(
-        ["bash", script, "grpo", "paper", "--set", "seed=3"],
-        env=environment, capture_output=True, text=True, check=True,
+    return subprocess.run(
+        ["bash", script, *arguments], env=environment, capture_output=True, text=True, check=True,
+        timeout=30,
     )  # fmt: skip
+
+
+def test_the_slurm_template_starts_every_node(tmp_path):
+    done = slurm(tmp_path, 2, "grpo", "paper", "--set", "seed=3")
     plan, start = done.stdout.splitlines()
     assert plan == "vidpost run grpo --preset paper --dry-run --set seed=3"
     assert start == (
@@ -144,6 +163,60 @@ def test_the_slurm_template_starts_every_node(tmp_path):
         "--num_processes 8 --machine_rank 1 --main_process_ip node1 --main_process_port 29500 "
         "-m reproductions.baselines.grpo.method --preset paper --out runs/grpo-slurm-7 --set seed=3"
     )
+    assert "--nodes=2 --ntasks=2 --nodelist=node1,node2" in done.stderr
+
+
+def test_the_slurm_template_serves_on_the_last_nodes(tmp_path):
+    done = slurm(tmp_path, 3, "video_r1", SERVER_NODES="1")
+    plan, *middle, start = done.stdout.splitlines()
+    options = (
+        "--set hardware.rollout_engine=vllm_server --set hardware.devices=12 "
+        "--set hardware.rollout_devices=4"
+    )
+    assert plan == f"vidpost run video_r1 --preset paper --dry-run {options}"
+    assert sorted(middle) == [
+        "curl --silent --fail http://node3:8000/health",
+        "vllm serve Qwen/Qwen2.5-VL-7B-Instruct --port 8000 --data-parallel-size 4 "
+        "--trust-request-mm-kwargs",
+    ]
+    assert "--num_machines 2 --num_processes 8" in start and start.endswith(options)
+    assert "--nodes=1 --ntasks=1 --nodelist=node3" in done.stderr
+    assert "--nodes=2 --ntasks=2 --nodelist=node1,node2" in done.stderr
+
+
+def test_a_server_that_ends_stops_the_job(tmp_path):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(SHELL, "vllm", "exit 1")
+        patch.setitem(SHELL, "curl", "exit 7")
+        patch.setitem(SHELL, "sleep", "exec /usr/bin/sleep 0.2")
+        with pytest.raises(subprocess.CalledProcessError) as error:
+            slurm(tmp_path, 2, "video_r1", SERVER_NODES="1")
+    assert "the vLLM server on node2 has ended" in error.value.stderr
+    assert "accelerate" not in error.value.stdout
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        ("hardware.devices=8",),
+        (
+            "hardware.rollout_engine=vllm_server",
+            "hardware.devices=12",
+            "hardware.rollout_devices=4",
+        ),
+    ],
+)
+def test_what_the_templates_start_passes_the_dry_run(options):
+    """The very settings with which the templates and their comments start the paper preset."""
+    from vidpost.cli.train import run
+
+    sets = [x for option in options for x in ("--set", option)]
+    result = CliRunner().invoke(run, ["video_r1", "--preset", "paper", "--dry-run", *sets])
+    assert result.exit_code == 0, result.output
+    assert "rl (grpo)" in result.output
+    for option in options:
+        assert any(option.split("=")[0] in p.read_text() for p in TEXTS), option
 
 
 def test_the_image_copies_what_exists():

@@ -133,7 +133,8 @@ def grpo_trainer(
     *,
     samples: Sequence[Sample] | None = None,
     model: Any = None,
-    packed: bool = True,
+    encoder: Any = None,
+    shared_prefix: bool = True,
     on_rollouts: Callable[[list[dict[str, Any]]], None] | None = None,
     **config: Any,
 ) -> Any:
@@ -148,9 +149,9 @@ def grpo_trainer(
         args=grpo_config(folder, **config),
         method=method or grpo_method(),
         samples=samples or engine.samples,
-        encoder=engine.encoder(model),
+        encoder=encoder or engine.encoder(model),
         context=Context(variant="paper", settings={"note": 1}),
-        packed=packed,
+        shared_prefix=shared_prefix,
         on_rollouts=on_rollouts,
     )
 

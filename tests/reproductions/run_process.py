@@ -9,8 +9,10 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import socket
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,18 +54,50 @@ class Result:
     output: str
 
 
-def vidpost(arguments: list[str], folder: Path, stop: Stop | None = None) -> Result:
-    """Run `vidpost ARGUMENTS` and wait for its end; `folder` takes what it prints."""
+def vidpost(arguments: list[str], folder: Path, stop: Stop | None = None, **environ: str) -> Result:
+    """Run `vidpost ARGUMENTS` and wait for its end.
+
+    Args:
+        arguments: After the program's name.
+        folder: Takes what it prints.
+        stop: Where it dies.
+        **environ: Environment variables beside this process's own.
+    """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOAD)
-    output = folder / "output.txt"
-    process = context.Process(target=_main, args=(arguments, str(output), stop, dict(os.environ)))
+    output = folder / f"output{environ.get('RANK', '')}.txt"
+    work = (arguments, str(output), stop, {**os.environ, **environ})
+    process = context.Process(target=_main, args=work)
     process.start()
     process.join(timeout=240)
     if process.exitcode is None:
         process.kill()
         raise TimeoutError(output.read_text(encoding="utf-8"))
     return Result(process.exitcode, output.read_text(encoding="utf-8"))
+
+
+def free_port() -> str:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return str(free.getsockname()[1])
+
+
+def several(
+    n: int, arguments: list[str], folder: Path, stop: Stop | None = None, **environ: str
+) -> list[Result]:
+    """The same command in n processes that train together; the first of them dies at `stop`."""
+    port = free_port()
+    with ThreadPoolExecutor(n) as pool:
+        every = [
+            pool.submit(
+                vidpost, arguments, folder, None if rank else stop,
+                RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(n),
+                MASTER_ADDR="127.0.0.1", MASTER_PORT=port, **environ,
+            )
+            for rank in range(n)
+        ]  # fmt: skip
+        return [each.result() for each in every]
 
 
 def _main(arguments: list[str], output: str, stop: Stop | None, environ: dict[str, str]) -> None:
@@ -92,7 +126,7 @@ def _enliven() -> None:
 
 def _arm(stop: Stop) -> None:
     """Replace one function so that the process ends at `stop`."""
-    from reproductions.shared.evaluation import outcome
+    from reproductions.shared.evaluation import strategies
     from reproductions.shared.training import stage
     from reproductions.shared.training.grpo import VideoGRPOTrainer
 
@@ -127,14 +161,14 @@ def _arm(stop: Stop) -> None:
     elif stop.where == "final":
         real = stage._save_final
 
-        def save(trainer: Any, processor: Any, final: Path) -> None:
+        def save(trainer: Any, preset: Any, processor: Any, start: Any, final: Path) -> None:
             if final.parent.name == stop.name:
                 after(type(processor), "save_pretrained", lambda *_, **__: True)
-            real(trainer, processor, final)
+            real(trainer, preset, processor, start, final)
 
         stage._save_final = save
     elif stop.where == "evaluating":
-        real_evaluate = outcome.evaluate
+        real_evaluate = strategies.evaluate
 
         def evaluate(generator: Any, samples: Any, score: Any, path: Path, *args: Any, **kw: Any):
             calls = iter(range(1, 999))
@@ -142,6 +176,6 @@ def _arm(stop: Stop) -> None:
                 after(type(generator), "generate", lambda *_: next(calls) == stop.step, before=True)
             return real_evaluate(generator, samples, score, path, *args, **kw)
 
-        outcome.evaluate = evaluate
+        strategies.evaluate = evaluate
     else:
         raise ValueError(stop.where)

@@ -8,12 +8,13 @@ Not reproduced: nothing. A published model is not trained, so paper.yaml has no 
     below is for a small model that starts from random weights.
 """
 
+from reproductions.shared.decoding.skills import target
 from reproductions.shared.method import Method, Stage
-from reproductions.shared.prompts import rationale_target, think_then_answer
+from reproductions.shared.prompts import think_then_answer
 
 METHOD = Method(
     id="decode",
     stages=(Stage("sft", "sft"),),
     prompt=think_then_answer,
-    format_target=rationale_target,
+    format_target=target,
 )

@@ -70,10 +70,7 @@ def cognitive_map(prompts: list[Any], completions: list[Any], **columns: Any) ->
     scores = []
     for completion, sample in zip(completions, columns["sample"], strict=True):
         drawn, gold = find_tag(text_of(completion)[:4000], "map"), gold_map(sample)
-        try:
-            known = parse_map(drawn or "", sorted(gold))
-        except OverflowError:  # a cell of 1e400
-            known = {}
+        known = parse_map(drawn or "", sorted(gold))
         scores.append(NO_MAP if drawn is None else map_score(known, gold, GRID))
     return scores
 

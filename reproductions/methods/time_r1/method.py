@@ -6,26 +6,30 @@ Baseline: grpo
 Delta: rewards pay the overlap times the nearness of both ends; prepare_data keeps samples that the
     model half solves.
 Not reproduced: the measuring rounds between trainings (their result is read from each record's
-    `difficulty`), negative rewards for spans far outside the video, and the error of the official
-    code on spans without length (0 here).
+    `difficulty`), and the error of the official code on spans without length (0 here).
 """
 
+import math
 from typing import Any
 
 from reproductions.shared.method import Context, Method, Sample
-from reproductions.shared.rewards.rules import format_reward, temporal_iou
+from reproductions.shared.rewards.rules import format_reward, is_official, temporal_iou
 
 HARDEST, EASIEST = 0.0, 70.0  # official code @7f2b594, run_rl_SF.sh: 0 < IoU <= 0.7, in percent
 MOST = 2500  # official code @7f2b594, README: samples of a round
 
-_graded = temporal_iou(boundary=True)
+_graded, _official = (temporal_iou(boundary=True, least=x) for x in (0.0, -math.inf))
 _plain = temporal_iou()
 
 
 def boundary_iou(prompts: list[Any], completions: list[Any], **columns: Any) -> list[float]:
-    """Overlap x (1 - |ds| / D) x (1 - |de| / D), D the duration; the overlap if D is unknown."""
+    """Overlap x (1 - |ds| / D) x (1 - |de| / D), D the duration; the overlap if D is unknown.
+
+    Errors beyond D count as D; in the official code they make the reward negative.
+    """
+    graded = _official if is_official(columns) else _graded
     durations = [float(m.get("duration") or m.get("seconds") or 0) for m in columns["meta"]]
-    known = _graded(prompts, completions, solution=columns["solution"], durations=durations)
+    known = graded(prompts, completions, solution=columns["solution"], durations=durations)
     plain = _plain(prompts, completions, solution=columns["solution"])
     return [k if d > 0 else p for k, p, d in zip(known, plain, durations, strict=True)]
 

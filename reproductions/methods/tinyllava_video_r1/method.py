@@ -25,9 +25,9 @@ def shape_rewards(group: Group, context: Context) -> list[float]:
     return [signed_format(a, f, empty=WORST) for a, f in pairs]
 
 
-def advantages(rewards: list[float], context: Context) -> list[float]:
+def advantages(group: Group, context: Context) -> list[float]:
     """GRPO's advantages plus Gaussian noise, drawn anew for each answer."""
-    return [a + context.rng.gauss(0.0, NOISE) for a in group_relative(rewards)]
+    return [a + context.rng.gauss(0.0, NOISE) for a in group_relative(group.totals)]
 
 
 METHOD = Method(

@@ -3,10 +3,9 @@
 Paper: UniVG-R1, arXiv 2505.14231.
 Catalog: univg_r1
 Baseline: grpo
-Delta: rewards pay the IoU of a region; shape_rewards normalises a group and multiplies it by
-    exp(1 - mean IoU); advantages takes that as it is.
-Not reproduced: the mean over all devices of the official code (here: of the group), its boxes on
-    inclusive pixels, and the two other weights it offers.
+Delta: rewards pay the IoU of a region; advantages are GRPO's times exp(1 - mean IoU of the group).
+Not reproduced: the official code's mean over all devices (here: over the groups of one), its boxes
+    on inclusive pixels, and the two other weights it offers.
 """
 
 from statistics import fmean
@@ -38,28 +37,22 @@ def _iou(answer: str, gold: str) -> float:
     return tiou(span, true) if span and true else 0.0
 
 
-def shape_rewards(group: Group, context: Context) -> list[float]:
-    """The weighted advantages themselves: the normalisation must come before the weight.
+def advantages(group: Group, context: Context) -> list[float]:
+    """GRPO's advantages times the weight; the KL term stays as it is.
 
-    A weight on the rewards would cancel in (r - mean) / std, and the `advantages` hook does not see
-    the IoU. The weight acts on the policy term alone: the KL term is TRL's and stays as it is.
+    A weight on the rewards instead would cancel in (r - mean) / std. The mean IoU is the group's
+    own, in the official code that of all groups of the batch.
     """
-    overlap, form = group.scores["region_iou"], group.scores["format"]
-    weight = difficulty_weight(fmean(overlap), WEIGHT)
-    totals = [i + f for i, f in zip(overlap, form, strict=True)]
-    return [weight * a for a in group_relative(totals)]
-
-
-def advantages(rewards: list[float], context: Context) -> list[float]:
-    """What `shape_rewards` made, unchanged."""
-    return list(rewards)
+    groups = group.batch if context.variant == "official_code" else [group]
+    mean = fmean(x for each in groups for x in each.scores["region_iou"])
+    weight = difficulty_weight(mean, WEIGHT)
+    return [weight * a for a in group_relative(group.totals)]
 
 
 METHOD = Method(
     id="univg_r1",
     baseline="grpo",
     rewards=(region_iou, format_reward("time_r1")),
-    shape_rewards=shape_rewards,
     advantages=advantages,
 )
 

@@ -9,6 +9,7 @@ Not reproduced: captions (recall of events needs a judge), classification, and e
     (as many as the gold has).
 """
 
+from functools import partial
 from typing import Any
 
 from reproductions.shared.method import Method, Sample
@@ -42,7 +43,7 @@ def format_target(sample: Sample) -> str:
     return text if span is None else f"{text}<glue>[({span[0]:.1f}, {span[1]:.1f})]</glue>"
 
 
-def _overlap(text: str, sample: Sample) -> float:
+def _overlap(text: str, sample: Sample, empty: float) -> float:
     span = evidence(sample)
     if span is not None:
         return glue_iou(text, {"glue": [span]})
@@ -51,21 +52,29 @@ def _overlap(text: str, sample: Sample) -> float:
         gold = parse_boxes(sample.answer) or []
         return min(1.0, max(0.0, track_iou(parse_boxes(answer, len(gold)) or [], gold)))
     found, wanted = parse_to(answer), parse_to(sample.answer)
-    return tiou(found, wanted) if found and wanted else 0.0
+    if not found or not wanted or found[0] > found[1]:
+        return 0.0
+    return tiou(found, wanted, empty=empty)
 
 
 def overlap(prompts: list[Any], completions: list[Any], **columns: Any) -> list[float]:
-    """IoU in [0, 1]: of the span, of the evidence, or the mean one of the boxes."""
+    """IoU in [0, 1]: of the span, of the evidence, or the mean one of the boxes.
+
+    Two spans without length at one moment are worth 0, and 1 in the official code (grpo_tg).
+    """
+    empty = float(rules.is_official(columns))
     pairs = zip(completions, columns["sample"], strict=True)
-    return [_overlap(text_of(c)[:LIMIT], sample) for c, sample in pairs]
+    return [_overlap(text_of(c)[:LIMIT], sample, empty) for c, sample in pairs]
 
 
 def letter(prompts: list[Any], completions: list[Any], **columns: Any) -> list[float]:
-    """The official letter rule on questions with options; 0 on other tasks, which have none."""
-    return [
-        rules.score("videochat_r1", text_of(c), s.answer, "multiple choice") if s.options else 0.0
-        for c, s in zip(completions, columns["sample"], strict=True)
-    ]
+    """The official letter rule on questions with options; 0 on other tasks, which have none.
+
+    Without a letter in gold and answer nothing is right, except in the official code.
+    """
+    score = partial(rules.score, "videochat_r1", safe=not rules.is_official(columns))
+    pairs = zip(completions, columns["sample"], strict=True)
+    return [score(text_of(c), s.answer, "") if s.options else 0.0 for c, s in pairs]
 
 
 def _form(text: str, sample: Sample) -> float:

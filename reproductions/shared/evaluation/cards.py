@@ -15,7 +15,6 @@ import platform
 import re
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -24,6 +23,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from reproductions.shared.files import write_text
 from vidpost.catalog import strict_yaml
 from vidpost.catalog.models import Hardware, Protocol, ResultCard
 
@@ -161,15 +161,7 @@ def write_card(path: Path, card: ResultCard | Mapping[str, Any]) -> ResultCard:
     if written != card:
         raise CardError(f"{path}: the card changes when it is read back. Report this as a defect.")
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    write_text(path, text)
     return written
 
 

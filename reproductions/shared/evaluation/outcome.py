@@ -19,18 +19,19 @@ from reproductions.shared.evaluation.cards import (
 )
 from reproductions.shared.evaluation.protocol import build_protocol
 from reproductions.shared.evaluation.report import write_report
-from reproductions.shared.evaluation.runner import EXTRACTOR, evaluate
+from reproductions.shared.evaluation.runner import EXTRACTOR, cost_of
 from reproductions.shared.evaluation.statistics import compare, score_interval
-from reproductions.shared.inference.engine import Sampling
-from reproductions.shared.inference.hf import HFGenerator
+from reproductions.shared.evaluation.strategies import ask, engine_of, strategies
+from reproductions.shared.files import write_json
+from reproductions.shared.inference.lazy import LazyGenerator
 from reproductions.shared.method import Method, Sample
-from reproductions.shared.models.encode import Encoder
-from reproductions.shared.models.load import load_model, load_processor
-from reproductions.shared.progress import bar
 from reproductions.shared.rewards.rules import accuracy
 from reproductions.shared.video.spec import FrameSpec
 from vidpost.catalog.models import Protocol
 from vidpost.catalog.preset import Preset
+
+CARD_COST = ("tokens_in", "tokens_out", "frames", "seconds")
+"""What of a run's cost stands on its card; evaluation.json holds all of it."""
 
 SCORE = accuracy("video_r1")
 """The score of an answer, whatever the method was rewarded for; named in the protocol."""
@@ -53,6 +54,7 @@ def conclude(
     preset_name: str,
     overrides: Mapping[str, Any],
     command: str,
+    examples: Sequence[Sample] = (),
 ) -> None:
     """Evaluate all checkpoints on the held-out samples and write what was seen.
 
@@ -72,22 +74,34 @@ def conclude(
         preset_name: Name of the preset.
         overrides: Overrides of it.
         command: The shell line that repeats the run.
+        examples: Solved training questions, for test-time methods that show some.
     """
     protocol = protocol_of(method, preset, samples, spec)
     records: dict[str, list[dict[str, Any]]] = {}
+    weights = {name: identity(source) for name, source in checkpoints.items()}
     for name, source in checkpoints.items():
         records[name] = answers(
-            name, source, method, preset, samples, folder, read, device, protocol
+            name, source, weights[name], method, preset, samples, folder, read, device, protocol
         )
-    evaluation = summarise(records)
-    evaluation |= {"seconds": seconds, "command": command}
-    _write_json(folder / "evaluation.json", evaluation)
     last = list(checkpoints)[-1]
+    source = checkpoints[last]
+    if method.decode is not None:
+        generator = engine_of(source, method, preset, read, device)
+        key = f"{protocol.fingerprint()}/{weights[last]}"
+        before = list(checkpoints.values())[-2:][0]
+        frozen = LazyGenerator(lambda: engine_of(before, method, preset, read, device))
+        records |= strategies(
+            last, generator, method, preset, samples, SCORE, folder, key, records[last], examples,
+            frozen,
+        )  # fmt: skip
+    asked = list(records)[-1]
+    evaluation = summarise(records, [(last, asked)] if asked != last else [])
+    evaluation |= {"seconds": seconds, "command": command}
+    write_json(folder / "evaluation.json", evaluation)
     everything = evaluation["rows"]
-    final = next(r for r in everything if r["checkpoint"] == last and r["task"] == "all")
+    final = next(r for r in everything if r["checkpoint"] == asked and r["task"] == "all")
     mini = preset.model.id == "tiny" or benchmark == "synthetic"
     facts = run_facts(hours=round((time.time() - started) / 3600, 4))
-    source = checkpoints[last]
     card = {
         "kind": "miniature" if mini else "reproduction",
         "method": method.id,
@@ -98,7 +112,7 @@ def conclude(
         "seeds": [preset.seed],
         "checkpoint": {
             "stage": last,
-            "sha256": weights_sha256(Path(source)) if Path(source).is_dir() else None,
+            "sha256": weights[last] if Path(source).is_dir() else None,
         },
         "benchmark": benchmark,
         "benchmark_revision": revision,
@@ -116,11 +130,15 @@ def conclude(
         "comparisons": [
             {k: c[k] for k in ("difference", "interval", "test", "p_value")} | {"against": c["a"]}
             for c in evaluation["comparisons"]
-            if c["b"] == last and c["task"] == "all"
+            if c["b"] == asked and c["task"] == "all"
         ],
-        "cost": _cost(records[last]),
+        "cost": {k: evaluation["cost"][asked][k] for k in CARD_COST},
         "protocol": protocol,
-        "notes": _notes(preset, mini),
+        "notes": [
+            *_notes(preset, mini),
+            *_shared_prefix(folder),
+            *_strategy_notes(preset, records),
+        ],
     }
     write_card(folder / "card.yaml", card)
     write_report(folder)
@@ -134,6 +152,36 @@ def _notes(preset: Preset, mini: bool) -> list[str]:
     if preset.synthetic.teacher_error:
         share = round(100 * preset.synthetic.teacher_error)
         notes.append(f"{share} % of the cold start's rationales end in a wrong answer, by design.")
+    return notes
+
+
+def _shared_prefix(folder: Path) -> list[str]:
+    """Whether GRPO's loss computed each prompt once a group, as the log of the run has it."""
+    path = folder / "log.jsonl"
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    found = [r["shared_prefix"] for r in map(json.loads, lines) if "shared_prefix" in r]
+    if not found:
+        return []
+    return [f"GRPO's loss computed a prompt once {'a group' if min(found) else 'an answer'}."]
+
+
+def _strategy_notes(
+    preset: Preset, records: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> list[str]:
+    """What was decoded how, and what failed: a reader must not take a failure for an answer."""
+    notes = []
+    _, plus, strategy = list(records)[-1].partition("+")
+    if plus and preset.decode is not None:
+        spent = preset.decode.model_dump(exclude_none=True, exclude={"workers"})
+        notes.append(f"Decoded by {strategy}: {', '.join(f'{k} {v}' for k, v in spent.items())}.")
+    for name, part in records.items():
+        failed = [str(r["failure"]) for r in part if "failure" in r]
+        if failed:
+            first = " ".join(failed[0].split())[:160]
+            notes.append(
+                f"{name}: {len(failed)} of {len(part)} questions failed and count as wrong; "
+                f"first: {first}"
+            )
     return notes
 
 
@@ -163,9 +211,15 @@ def protocol_of(
     )
 
 
+def identity(source: str | Path) -> str:
+    """What tells one checkpoint from another: a hash of a folder's weights, or the hub id."""
+    return weights_sha256(Path(source)) if Path(source).is_dir() else str(source)
+
+
 def answers(
     name: str,
     source: str | Path,
+    weights: str,
     method: Method,
     preset: Preset,
     samples: Sequence[Sample],
@@ -174,36 +228,23 @@ def answers(
     device: str,
     protocol: Protocol,
 ) -> list[dict[str, Any]]:
-    """Prediction records of one checkpoint, written to predictions/<name>.jsonl of `folder`."""
-    settings = preset.evaluate
-    model = load_model(source, preset.model, device=device)
-    processor = load_processor(source, None if Path(source).is_dir() else preset.model.revision)
-    assert method.prompt is not None
-    encoder = Encoder(processor, model, read, method.prompt)
-    weights = weights_sha256(Path(source)) if Path(source).is_dir() else str(source)
-    sampling = Sampling(
-        settings.temperature, settings.top_p, 0, settings.max_new_tokens, preset.seed
-    )
-    with bar(f"evaluating {name}", len(samples)) as shown:
-        return evaluate(
-            HFGenerator(model, encoder, rows=settings.batch_size),
-            samples,
-            SCORE,
-            folder / "predictions" / f"{name}.jsonl",
-            sampling,
-            fingerprint=f"{protocol.fingerprint()}/{weights}",
-            batch=settings.batch_size,
-            prompt=encoder.text,
-            times=lambda s: encoder(s).times,
-            progress=shown.add,
-        )
+    """Prediction records of one checkpoint, written to predictions/<name>.jsonl of `folder`.
+
+    Records of a file that is there are kept if `weights`, the checkpoint's `identity`, is the same.
+    """
+    generator = engine_of(source, method, preset, read, device)
+    key = f"{protocol.fingerprint()}/{weights}"
+    return ask(name, generator, preset, samples, SCORE, folder, key)
 
 
-def summarise(records: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
+def summarise(
+    records: Mapping[str, Sequence[Mapping[str, Any]]], more: Sequence[tuple[str, str]] = ()
+) -> dict[str, Any]:
     """Scores with intervals and paired tests of consecutive checkpoints, overall and per task.
 
     Args:
         records: Checkpoint -> prediction records, all over the same questions in the same order.
+        more: Further pairs to test.
 
     Returns:
         {"metric", "checkpoints", "rows", "comparisons"} as the report reads them. Questions about
@@ -234,6 +275,7 @@ def summarise(records: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, A
         pairs = list(pairwise(names))
         if len(names) > 2:
             pairs.append((names[0], names[-1]))
+        pairs += [p for p in more if p not in pairs]
         for a, b in pairs:
             test = compare(scores[a, task], scores[b, task], clusters[task])
             comparisons.append(
@@ -253,19 +295,6 @@ def summarise(records: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, A
         "rows": rows,
         "comparisons": comparisons,
         "unfinished": {n: fmean(not r["finished"] for r in records[n]) for n in names},
+        "failed": {n: sum("failure" in r for r in records[n]) for n in names},
+        "cost": {n: cost_of(records[n]) for n in names},
     }
-
-
-def _cost(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    return {
-        "tokens_in": sum(int(r["tokens_in"]) for r in records),
-        "tokens_out": sum(int(r["tokens_out"]) for r in records),
-        "frames": sum(int(r["frames"]) for r in records),
-        "seconds": round(sum(float(r["seconds"]) for r in records), 2),
-    }
-
-
-def _write_json(path: Path, value: Any) -> None:
-    part = path.with_name(f".{path.name}.partial")
-    part.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    part.replace(path)

@@ -38,6 +38,7 @@ from reproductions.shared.evaluation.samples import (
     rollout_groups,
 )
 from reproductions.shared.evaluation.statistics import holm
+from reproductions.shared.files import write_text
 from vidpost.catalog.preset import leaves
 
 MAX_BYTES = 1_500_000
@@ -73,9 +74,7 @@ def write_report(run_folder: Path) -> Path:
     run = read_run(run_folder)
     page = render(run)
     path = run_folder / "report.html"
-    partial = path.with_name(".report.html.partial")
-    partial.write_text(page, encoding="utf-8")
-    partial.replace(path)
+    write_text(path, page)
     return path
 
 

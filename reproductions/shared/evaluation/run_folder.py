@@ -154,10 +154,13 @@ def number(value: Any) -> float | None:
 
 
 def after(checkpoint: str) -> str:
-    """A checkpoint in words: "rl" -> "after RL"."""
-    return (
-        "before training" if checkpoint == "base" else f"after {NAMES.get(checkpoint, checkpoint)}"
-    )
+    """A checkpoint in words: "rl" -> "after RL"; "sft+tcot" -> "after SFT, with tcot"."""
+    name, plus, strategy = checkpoint.partition("+")
+    words = "before training" if name == "base" else f"after {NAMES.get(name, name)}"
+    if not plus:
+        return words
+    decoded = f"with {strategy.replace('_', '-')}"
+    return decoded if name == "base" else f"{words}, {decoded}"
 
 
 def cut(text: str, limit: int = MAX_TEXT) -> str:

@@ -1,23 +1,32 @@
 """Evaluate a generator on samples: ask, extract, score, and keep every answer.
 
 Predictions are appended as they arrive, so an interrupted evaluation continues where it stopped; a
-file that belongs to another protocol is not reused.
+file that belongs to another protocol is not reused. A question whose strategy fails is written
+down with the reason, counts as wrong, and is asked again by the next call.
 """
 
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from reproductions.shared.inference.engine import Generator, Request, Sampling
+from reproductions.shared.inference.batched import Seat, together
+from reproductions.shared.inference.engine import Generator, Prediction, Request, Sampling
+from reproductions.shared.inference.meter import Cost, Metered
 from reproductions.shared.method import RewardFunction, Sample
 from reproductions.shared.rewards.tags import extract_tag
 
 EXTRACTOR = ("video_r1_safe", 1)
 """Name and version of the answer extraction and matching rule used below."""
+
+MAX_TRACE, MAX_TEXT = 256, 2000
+"""Records of a trace, and characters of a text in it, that are kept."""
+
+
+class EvaluationError(RuntimeError):
+    """No question could be answered: something is wrong that is not the questions."""
 
 
 def evaluate(
@@ -29,6 +38,8 @@ def evaluate(
     *,
     fingerprint: str,
     batch: int = 32,
+    decode: Callable[[Sample, Generator], Prediction | str] | None = None,
+    max_calls: int = 512,
     prompt: Callable[[Sample], str] | None = None,
     times: Callable[[Sample], Sequence[float]] | None = None,
     progress: Callable[[int], None] | None = None,
@@ -40,59 +51,113 @@ def evaluate(
         samples: The questions.
         score: Accuracy with TRL's reward signature.
         path: JSON lines file: first the protocol's fingerprint, then one record a question.
-        sampling: How answers are sampled.
+        sampling: How answers are sampled, without `decode`.
         fingerprint: Identity of model and protocol; a file with another one is started anew.
-        batch: Questions a call.
+        batch: Questions in work at a time.
+        decode: (sample, generator) -> answer; None: one answer to the run's prompt.
+        max_calls: Model calls a question, at most.
         prompt: (sample) -> prompt text, for the record.
         times: (sample) -> seconds of the frames seen, for the record.
         progress: Called with the number of questions answered.
 
     Returns:
         One record a question, in the order of `samples`.
+
+    Raises:
+        EvaluationError: Every question failed.
     """
     done = _finished(path, fingerprint)
     todo = [s for s in samples if s.id not in done]
     if progress is not None and done:
         progress(len(samples) - len(todo))
+
+    def plain(sample: Sample, engine: Generator) -> str:
+        return engine.generate([Request(sample)], sampling)[0][0].text
+
+    def work(sample: Sample, seat: Seat) -> tuple[Prediction, Metered, str]:
+        meter = Metered(seat, max_calls)
+        try:
+            answer = (decode or plain)(sample, meter)
+        except Exception as error:
+            return Prediction(""), meter, f"{type(error).__name__}: {error}"[:MAX_TEXT]
+        return answer if isinstance(answer, Prediction) else Prediction(str(answer)), meter, ""
+
+    failures = []
     with path.open("a", encoding="utf-8") as file:
-        for start in range(0, len(todo), batch):
-            part = todo[start : start + batch]
-            began = time.perf_counter()
-            answers = [a[0] for a in generator.generate([Request(s) for s in part], sampling)]
-            seconds = (time.perf_counter() - began) / len(part)
-            scores = score(
-                prompts=[s.question for s in part],
-                completions=[a.text for a in answers],
-                solution=[s.answer for s in part],
-                problem_type=[s.problem_type for s in part],
-                options=[list(s.options) for s in part],
+        for sample, result in together(generator, todo, work, batch):
+            if isinstance(result, Exception):  # not a strategy's: those are caught above
+                raise result
+            prediction, meter, failure = result
+            (value,) = score(
+                prompts=[sample.question],
+                completions=[prediction.text],
+                solution=[sample.answer],
+                problem_type=[sample.problem_type],
+                options=[list(sample.options)],
             )
-            for sample, answer, value in zip(part, answers, scores, strict=True):
-                record = {
-                    "id": sample.id,
-                    "task": sample.task,
-                    "problem_type": sample.problem_type,
-                    "question": sample.question,
-                    "prompt": prompt(sample) if prompt is not None else "",
-                    "options": list(sample.options),
-                    "gold": sample.answer,
-                    "completion": answer.text,
-                    "answer": extract_tag(answer.text),
-                    "score": value,
-                    "finished": answer.finished,
-                    "tokens_in": answer.prompt_tokens,
-                    "tokens_out": len(answer.ids),
-                    "frames": answer.frames,
-                    "seconds": round(seconds, 4),
-                    "video": sample.video,
-                    "times": list(times(sample)) if times is not None else [],
-                }
-                done[sample.id] = record
-                file.write(json.dumps(record) + "\n")
+            record = {
+                "id": sample.id,
+                "task": sample.task,
+                "problem_type": sample.problem_type,
+                "question": sample.question,
+                "prompt": _noted(prompt, sample, ""),
+                "options": list(sample.options),
+                "gold": sample.answer,
+                "completion": prediction.text,
+                "answer": extract_tag(prediction.text),
+                "score": 0.0 if failure else value,
+                "finished": meter.finished and not failure,
+                **meter.cost.to_dict(),
+                "video": sample.video,
+                "times": _moments(prediction) or list(_noted(times, sample, ())),
+            }
+            if prediction.evidence:
+                record["evidence"] = [list(span) for span in prediction.evidence]
+            if prediction.trace:
+                record["trace"] = [_bounded(step) for step in prediction.trace[:MAX_TRACE]]
+            if failure:
+                record["failure"] = failure
+                failures.append(failure)
+            done[sample.id] = record
+            file.write(json.dumps(record) + "\n")
             file.flush()
             if progress is not None:
-                progress(len(part))
+                progress(1)
+    if failures and len(failures) == len(todo) == len(samples):
+        raise EvaluationError(f"every question failed, the first with: {failures[0]}")
     return [done[s.id] for s in samples]
+
+
+def cost_of(records: Sequence[Mapping[str, Any]]) -> dict[str, int | float]:
+    """The sums of what the records cost: model calls, tokens, frames, seconds."""
+    total = {name: sum(r.get(name, 0) for r in records) for name in Cost().to_dict()}
+    return total | {"seconds": round(total["seconds"], 2)}
+
+
+def _noted(read: Callable[[Sample], Any] | None, sample: Sample, default: Any) -> Any:
+    """What a record notes beside the answer; what fails here has failed the answer already."""
+    try:
+        return read(sample) if read is not None else default
+    except Exception:
+        return default
+
+
+def _moments(prediction: Prediction, most: int = 16) -> list[float]:
+    """Seconds of pictures that show the evidence."""
+    spans = prediction.evidence[:most]
+    each = max(1, most // max(1, len(spans)))
+    return sorted({round(a + (b - a) * (i + 0.5) / each, 3) for a, b in spans for i in range(each)})
+
+
+def _bounded(value: Any) -> Any:
+    """A trace's values as JSON, texts cut."""
+    if isinstance(value, Mapping):
+        return {str(k): _bounded(v) for k, v in list(value.items())[:64]}
+    if isinstance(value, list | tuple):
+        return [_bounded(v) for v in value[:256]]
+    if isinstance(value, str):
+        return value[:MAX_TEXT]
+    return value if isinstance(value, int | float | bool | None) else repr(value)[:MAX_TEXT]
 
 
 def _finished(path: Path, fingerprint: str) -> dict[str, dict[str, Any]]:
@@ -106,7 +171,8 @@ def _finished(path: Path, fingerprint: str) -> dict[str, dict[str, Any]]:
                 if not line.endswith("\n"):  # cut off in the middle of a write
                     break
                 record = json.loads(line)
-                records[record["id"]] = record
+                if "failure" not in record:  # what failed is asked again
+                    records[record["id"]] = record
     path.parent.mkdir(parents=True, exist_ok=True)
     body = "".join(json.dumps(r) + "\n" for r in records.values())
     path.write_text(header + body, encoding="utf-8")

@@ -52,6 +52,7 @@ class Shown:
         times: These moments and no others, in seconds, ascending; excludes `frames` and `span`.
         box: The part of the picture, as fractions (left, top, right, bottom) of width and height.
         scale: Factor of the pixel budget a frame.
+        video: Another video than the sample's, for examples in context.
     """
 
     frames: int | None = None
@@ -59,6 +60,7 @@ class Shown:
     times: tuple[float, ...] | None = None
     box: tuple[float, float, float, float] | None = None
     scale: float = 1.0
+    video: str | None = None
 
     def __post_init__(self) -> None:
         if self.times is not None and (self.frames is not None or self.span is not None):
@@ -73,8 +75,8 @@ class Shown:
             0 <= self.box[0] < self.box[2] <= 1 and 0 <= self.box[1] < self.box[3] <= 1
         ):
             raise ValueError(f"{self}: box must be fractions with left < right and top < bottom.")
-        if not 0 < self.scale <= 16:
-            raise ValueError(f"{self}: scale must be above 0 and at most 16.")
+        if not 0 < self.scale <= 64:
+            raise ValueError(f"{self}: scale must be above 0 and at most 64.")
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,8 @@ class Completion:
         ids: Token ids, the end-of-sequence token included if it was reached.
         logprobs: Log-probability of each token under the sampled distribution's temperature
             (before top-p and top-k), nats.
-        finished: Whether the end of sequence was reached within `max_new_tokens`.
+        finished: Whether the answer ended by itself within `max_new_tokens`: end of sequence, a
+            stop text, or a whole choice.
         prompt_tokens: Length of the prompt, video tokens included.
         frames: Frames seen.
     """

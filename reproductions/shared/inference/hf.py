@@ -1,19 +1,27 @@
 """Answers from a transformers model: each prompt is prefilled once, however many answers it gets.
 
 `transformers.generate` repeats the prompt (and the vision tower) for each of n answers. Here the
-distinct prompts are prefilled, the cache is expanded to one row an answer, and rows leave the batch
-as they finish. Sampling draws from a random stream of its own for each request, so an answer
-depends neither on the batch it is computed in nor on where an interrupted run was resumed.
+distinct prompts are prefilled, answers share the keys of their prompt, and rows leave the batch as
+they finish. Sampling draws from a random stream of its own for each request, so an answer
+depends neither on the batch it is computed in nor on where an interrupted run was resumed. A part
+of a video goes through the vision tower once a batch, however many prompts show it.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from reproductions.shared.inference.engine import Completion, Request, Sampling
-from reproductions.shared.models.encode import Encoder, Prompt, images_of, shared_vision, videos_of
+from reproductions.shared.models.encode import (
+    Encoder,
+    Prompt,
+    shared_vision,
+    view_tensors,
+    views_of,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -65,29 +73,25 @@ class HFGenerator:
     def _batch(self, requests: Sequence[Request], sampling: Sampling) -> list[list[Completion]]:
         import torch
 
-        prompts = [self.encoder(r.sample, r.order) for r in requests]
-        owner = [i for i, r in enumerate(requests) for _ in range(r.n)]  # row -> prompt
-        ids, logprobs = self._sample(requests, prompts, owner, sampling)
-        tokenizer = self.encoder.tokenizer
-        eos = set(self._eos())
-        answers: list[list[Completion]] = [[] for _ in requests]
-        for row, i in enumerate(owner):
-            tokens = ids[row]
-            finished = bool(tokens) and tokens[-1] in eos
-            text = tokenizer.decode(
-                torch.tensor(tokens, dtype=torch.long), skip_special_tokens=True
-            )
-            answers[i].append(
-                Completion(
-                    text,
-                    tuple(tokens),
-                    tuple(logprobs[row]),
-                    finished,
-                    len(prompts[i].ids),
-                    len(prompts[i].times),
-                )
-            )
-        return answers
+        asked = [self.encoder(r.sample, r.order, r.messages, r.prefix) for r in requests]
+        prompts = list({id(p): p for p in asked}.values())
+        place = {id(p): i for i, p in enumerate(prompts)}
+        owner = [place[id(p)] for p, r in zip(asked, requests, strict=True) for _ in range(r.n)]
+        course = _Course(sampling, self.encoder.tokenizer, self._eos(), len(owner))
+        ids, logprobs = self._sample(requests, prompts, owner, sampling, course)
+        texts = [
+            course.cut(self.encoder.tokenizer.decode(torch.tensor(tokens, dtype=torch.long),
+                                                     skip_special_tokens=True))
+            for tokens in ids
+        ]  # fmt: skip
+        rows = iter(zip(texts, ids, logprobs, course.ended, strict=True))
+        return [
+            [
+                Completion(text, tuple(t), tuple(p), done, len(prompt.ids), len(prompt.times))
+                for text, t, p, done in islice(rows, request.n)
+            ]
+            for request, prompt in zip(requests, asked, strict=True)
+        ]
 
     def _eos(self) -> list[int]:
         eos = self.model.generation_config.eos_token_id
@@ -99,6 +103,8 @@ class HFGenerator:
         import torch
         from transformers import DynamicCache
 
+        from reproductions.shared.models.attention import PrefixCache
+
         device = self.model.device
         longest = max(len(p.ids) for p in prompts)
         ids = torch.full((len(prompts), longest), self.encoder.tokenizer.pad_token_id)
@@ -109,12 +115,10 @@ class HFGenerator:
             mask[row, longest - len(prompt.ids) :] = 1
             positions[:, row, longest - len(prompt.ids) :] = prompt.positions
         mask = mask.to(device)
-        cache = DynamicCache(config=self.model.config.get_text_config())
-        # One vision pass a distinct video; the rows then pick their features.
-        unique = {id(p.video): p for p in prompts if p.video}
-        index = {key: i for i, key in enumerate(unique)}
-        rows = [index[id(p.video)] for p in prompts if p.video]
-        with shared_vision(self.model, rows, images_of(list(unique.values()))):
+        config = self.model.config.get_text_config()
+        cache = PrefixCache(config) if PrefixCache.fits(config) else DynamicCache(config=config)
+        views, rows = views_of(prompts)
+        with shared_vision(self.model, rows, ["pixel_values" in v for v in views]):
             out = self.model(
                 input_ids=ids.to(device),
                 attention_mask=mask,
@@ -122,7 +126,7 @@ class HFGenerator:
                 past_key_values=cache,
                 use_cache=True,
                 logits_to_keep=1,
-                **videos_of(list(unique.values()), device),
+                **view_tensors(views, device),
             )
         return cache, mask, out.logits[:, -1]
 
@@ -132,6 +136,7 @@ class HFGenerator:
         prompts: Sequence[Prompt],
         owner: list[int],
         sampling: Sampling,
+        course: _Course,
     ) -> tuple[list[list[int]], list[list[float]]]:
         """Sample all rows; returns token ids and log-probabilities, one list a row."""
         import torch
@@ -139,39 +144,44 @@ class HFGenerator:
         cache, mask, logits = self._prefill(prompts)
         device = logits.device
         rows = torch.tensor(owner, device=device)
-        cache.batch_select_indices(rows)
+        shared = hasattr(cache, "expand")  # else a copy of the prompt's keys an answer
+        if shared:
+            cache.expand(rows, (mask == 0).sum(1).tolist())
+        else:
+            cache.batch_select_indices(rows)
         mask, logits = mask[rows], logits[rows]
         start = torch.tensor([prompts[i].next_position for i in owner], device=device)
-        noise = _noise(requests, sampling).to(device) if sampling.temperature > 0 else None
+        steps = course.steps
+        noise = _noise(requests, sampling, steps).to(device) if sampling.temperature > 0 else None
         forbidden = torch.tensor(self.encoder.forbidden_ids(), device=device)
-        eos = torch.tensor(self._eos(), device=device)
         alive = torch.arange(len(owner), device=device)  # rows of the batch -> answers
-        running = torch.ones(len(owner), dtype=torch.bool, device=device)
         tokens: list[list[int]] = [[] for _ in owner]
         scores: list[list[float]] = [[] for _ in owner]
-        for step in range(sampling.max_new_tokens):
+        for step in range(steps):
             uniform = noise[alive, step] if noise is not None else None
-            token, score = _draw(logits.float(), uniform, sampling, forbidden)
-            for answer, now, value, is_running in zip(
-                alive.tolist(), token.tolist(), score.tolist(), running.tolist(), strict=True
+            struck = course.struck(alive.tolist(), logits.shape[-1])
+            struck = struck if struck is None else struck.to(device)
+            token, score = _draw(logits.float(), uniform, sampling, forbidden, struck)
+            for answer, now, value in zip(
+                alive.tolist(), token.tolist(), score.tolist(), strict=True
             ):
-                if is_running:
+                if not course.ended[answer]:
                     tokens[answer].append(now)
                     scores[answer].append(value)
-            running &= ~torch.isin(token, eos)
+                    course.advance(answer, tokens[answer])
+            running = torch.tensor([not course.ended[i] for i in alive.tolist()], device=device)
             left = int(running.sum())
-            if left == 0 or step + 1 == sampling.max_new_tokens:
+            if left == 0 or step + 1 == steps:
                 break
             mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
             if left < COMPACT_BELOW * len(running):
                 keep = running.nonzero().squeeze(1)
                 cache.batch_select_indices(keep)
-                mask, alive, running = mask[keep], alive[keep], running[keep]
-                token, start = token[keep], start[keep]
+                mask, alive, token, start = mask[keep], alive[keep], token[keep], start[keep]
             position = (start + step).view(1, -1, 1).expand(3, -1, 1)
             logits = self.model(
                 input_ids=token.unsqueeze(1),
-                attention_mask=mask,
+                attention_mask=None if shared else mask,
                 position_ids=position,
                 past_key_values=cache,
                 use_cache=True,
@@ -180,21 +190,82 @@ class HFGenerator:
         return tokens, scores
 
 
+class _Course:
+    """How answers grow: end of sequence, stop texts, and the choices that are left.
+
+    Choices are a trie of token ids. An answer ends where only one choice is left and it is whole;
+    where a choice is the beginning of another one, the end of sequence closes it.
+
+    Attributes:
+        ended: For each answer, whether it is complete.
+        steps: Tokens an answer, at most.
+    """
+
+    def __init__(self, sampling: Sampling, tokenizer: Any, eos: Sequence[int], n: int) -> None:
+        self.sampling, self.tokenizer, self.eos = sampling, tokenizer, set(eos)
+        self.ended = [False] * n
+        self.steps = sampling.max_new_tokens
+        # A byte-level token is at least one byte, and may hang over either end of the text.
+        self._tail = max((len(s.encode()) for s in sampling.stop), default=0) + 1
+        self._trie: dict[int, Any] = {}
+        for choice in sampling.choices:
+            ids = tokenizer(choice, add_special_tokens=False)["input_ids"]
+            node = self._trie
+            for token in ids:
+                node = node.setdefault(token, {})
+            node[-1] = {}  # a choice ends here
+            self.steps = max(self.steps, len(ids) + 1)
+        self._nodes = [self._trie] * n
+
+    def struck(self, answers: Sequence[int], vocabulary: int) -> torch.Tensor | None:
+        """For each answer the tokens that no choice goes on with, bool [answers, V]."""
+        if not self._trie:
+            return None
+        import torch
+
+        struck = torch.ones(len(answers), vocabulary, dtype=torch.bool)
+        for row, answer in enumerate(answers):
+            node = self._nodes[answer]
+            nexts = [t for t in node if t >= 0] + (list(self.eos) if -1 in node else [])
+            struck[row, nexts or [0]] = False  # an answer that has ended only keeps its row filled
+        return struck
+
+    def advance(self, answer: int, tokens: Sequence[int]) -> None:
+        """Take note of an answer's last token."""
+        last = tokens[-1]
+        if last in self.eos:
+            self.ended[answer] = True
+        elif self._trie:
+            self._nodes[answer] = node = self._nodes[answer][last]
+            self.ended[answer] = set(node) == {-1}
+        elif self.sampling.stop:
+            tail = self.tokenizer.decode(list(tokens[-self._tail :]), skip_special_tokens=True)
+            self.ended[answer] = any(stop in tail for stop in self.sampling.stop)
+
+    def cut(self, text: str) -> str:
+        """The text before the first stop text."""
+        ends = [text.index(stop) for stop in self.sampling.stop if stop in text]
+        return text[: min(ends, default=len(text))]
+
+
 def _draw(
     logits: torch.Tensor,
     uniform: torch.Tensor | None,
     sampling: Sampling,
     forbidden: torch.Tensor,
+    struck: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """One token a row and its log-probability; logits float32 [R, V], uniform float64 [R].
 
-    The log-probability is the model's own, before vision tokens are struck out and before top-k and
-    top-p: the same number that the trainer computes for the token.
+    The log-probability is the model's own, before vision tokens and impossible choices are struck
+    out (bool [R, V]) and before top-k and top-p: the same number that the trainer computes.
     """
     import torch
 
     logprobs = (logits / (sampling.temperature or 1.0)).log_softmax(-1)
     allowed = logprobs.index_fill(-1, forbidden, float("-inf"))
+    if struck is not None:
+        allowed = allowed.masked_fill(struck, float("-inf"))
     if uniform is None:
         token = allowed.argmax(-1)
         return token, logprobs.gather(-1, token.unsqueeze(-1)).squeeze(-1)
@@ -212,17 +283,18 @@ def _draw(
     return token, logprobs.gather(-1, token.unsqueeze(-1)).squeeze(-1)
 
 
-def _noise(requests: Sequence[Request], sampling: Sampling) -> torch.Tensor:
-    """Uniform numbers, float64 [answers, tokens]: one stream a request."""
+def _noise(requests: Sequence[Request], sampling: Sampling, steps: int) -> torch.Tensor:
+    """Uniform numbers, float64 [answers, steps]: one stream a request."""
     import torch
 
     parts = []
     for request in requests:
         name = f"{sampling.seed}/{request.sample.id}/{request.order}/{request.stream}"
+        if request.messages or request.prefix:
+            name += f"/{request.messages}/{request.prefix}"
         seed = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big") >> 1
         stream = torch.Generator().manual_seed(seed)
-        shape = (request.n, sampling.max_new_tokens)
-        parts.append(torch.rand(shape, generator=stream, dtype=torch.float64))
+        parts.append(torch.rand((request.n, steps), generator=stream, dtype=torch.float64))
     return torch.cat(parts)
 
 

@@ -40,7 +40,7 @@ def load_model(
     import torch
     from transformers import AutoModelForImageTextToText
 
-    from reproductions.shared.models import torchvision_cure
+    from reproductions.shared.models import rope_cure, torchvision_cure
 
     torchvision_cure.apply()
     local = Path(source).is_dir()
@@ -50,6 +50,7 @@ def load_model(
         dtype=torch.float32 if float32 else getattr(torch, settings.dtype),
         attn_implementation=settings.attention,
     ).to(device)
+    rope_cure.apply(model)  # transformers 5.3 and later place the question inside the video
     if not train:
         return model.eval()
     if settings.freeze_vision:
@@ -65,6 +66,7 @@ def load_model(
                 lora_alpha=settings.lora.alpha,
                 lora_dropout=settings.lora.dropout,
                 target_modules=targets if isinstance(targets, str) else list(targets),
+                exclude_modules=r".*\.visual\..*" if settings.freeze_vision else None,
                 task_type="CAUSAL_LM",
             ),
         )

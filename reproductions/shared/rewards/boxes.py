@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 Box = Sequence[float]
 
+LARGEST = 1e150
+
 
 def box_area(box: Box) -> float:
     """Signed area: negative if exactly one side is reversed."""
@@ -57,7 +59,12 @@ def parse_boxes(text: str, count: int | None = None) -> list[list[float]] | None
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    """Whether it is a number whose square is a finite float, so that nothing later overflows."""
+    return (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and -LARGEST < value < LARGEST
+    )
 
 
 def literal(text: str, longest: int = 20_000) -> object:
@@ -75,6 +82,14 @@ def track_iou(pred: Sequence[Box], gold: Sequence[Box]) -> float:
     if len(pred) != len(gold) or not gold:
         return 0.0
     return sum(box_iou(p, g) for p, g in zip(pred, gold, strict=True)) / len(gold)
+
+
+def track_score(pred: Sequence[Box], gold: Sequence[Box]) -> float:
+    """`track_iou` in [0, 1], the corners put in order."""
+    if len(pred) != len(gold) or not gold:
+        return 0.0
+    pairs = [box_iou(sorted_box(p), sorted_box(g)) for p, g in zip(pred, gold, strict=True)]
+    return min(1.0, max(0.0, math.fsum(pairs) / len(gold)))
 
 
 def assign(scores: Sequence[Sequence[float]]) -> list[tuple[int, int]]:

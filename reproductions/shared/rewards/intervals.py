@@ -98,16 +98,21 @@ def iop(pred: Pair, gold: Pair) -> float:
     return overlap(pred, gold) / length if length > 0 else 0.0
 
 
-def boundary_iou(pred: Pair, gold: Pair, duration: float) -> float:
+def boundary_iou(pred: Pair, gold: Pair, duration: float, *, least: float = 0.0) -> float:
     """Timestamp-aware IoU of Time-R1: tIoU x (1 - |ds|/D) x (1 - |de|/D), in [0, 1].
 
-    Errors of more than the video's duration D count as D (officially the factors, and so the
-    reward, may become negative).
+    Args:
+        pred: The answer.
+        gold: The annotation.
+        duration: D, of the video.
+        least: Least value of the two factors. With 0 an error of more than D counts as D;
+            officially there is none, so that the reward may become negative.
     """
     if not duration > 0:
         return 0.0
-    start, end = (max(0.0, 1 - abs(p - g) / duration) for p, g in zip(pred, gold, strict=False))
-    return tiou(pred, gold) * start * end
+    start, end = (max(least, 1 - abs(p - g) / duration) for p, g in zip(pred, gold, strict=False))
+    score = tiou(pred, gold) * start * end
+    return score if math.isfinite(score) else 0.0
 
 
 def giou(pred: Pair, gold: Pair) -> float:

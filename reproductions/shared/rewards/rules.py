@@ -22,6 +22,7 @@ from typing import Any
 
 from reproductions.shared.method import RewardFunction
 from reproductions.shared.rewards import choice, length, maths, numbers
+from reproductions.shared.rewards.boxes import parse_boxes, track_score
 from reproductions.shared.rewards.intervals import boundary_iou, parse_to, tiou
 from reproductions.shared.rewards.tags import (
     count_tags,
@@ -54,7 +55,7 @@ def typed_score(pred: str, gold: str, problem_type: str, safe: bool) -> float:
     """Video-R1's score of an extracted answer: letter, rounded number, 1 - WER, ROUGE, error.
 
     Officially the answer "nan" earns the full regression reward. Safe adds "temporal grounding",
-    scored by tIoU.
+    scored by tIoU, and "tracking", scored by the mean box IoU.
     """
     if safe:
         pred = pred[:ANSWER_LIMIT]
@@ -79,6 +80,9 @@ def typed_score(pred: str, gold: str, problem_type: str, safe: bool) -> float:
     if safe and problem_type == "temporal grounding":
         a, b = parse_to(pred), parse_to(gold)
         return tiou(a, b) if a and b else 0.0
+    if safe and problem_type == "tracking":
+        boxes, true = parse_boxes(pred), parse_boxes(gold)
+        return track_score(boxes, true) if boxes and true else 0.0
     return 0.0
 
 
@@ -280,6 +284,12 @@ def column(columns: Mapping[str, Any], name: str, n: int, default: Any) -> list[
     return list(value)
 
 
+def is_official(columns: Mapping[str, Any]) -> bool:
+    """Whether a reward's columns ask for the official code, where it differs from the paper."""
+    known = columns.get("context") or ()
+    return bool(known) and known[0].variant == "official_code"
+
+
 def named(reward: Callable[..., list[float]], name: str, rule: str) -> RewardFunction:
     """The reward under the name by which TRL logs it."""
     reward.__name__ = name
@@ -381,11 +391,14 @@ def _span(gold: Any) -> tuple[float, float] | None:
         return None
 
 
-def temporal_iou(*, boundary: bool = False, name: str = "temporal_iou") -> RewardFunction:
+def temporal_iou(
+    *, boundary: bool = False, least: float = 0.0, name: str = "temporal_iou"
+) -> RewardFunction:
     """Time-R1's grounding reward: tIoU of the last "x to y" in the last answer tag, in [0, 1].
 
     Args:
         boundary: Multiply by (1 - |ds|/D)(1 - |de|/D); needs the column `durations` [s].
+        least: Least value of these two factors; below 0 the score may be negative.
         name: `__name__` of the reward.
 
     Returns:
@@ -403,7 +416,7 @@ def temporal_iou(*, boundary: bool = False, name: str = "temporal_iou") -> Rewar
             if not pred or not want:
                 scores.append(0.0)
             elif boundary:
-                scores.append(boundary_iou(pred, want, float(duration)))
+                scores.append(boundary_iou(pred, want, float(duration), least=least))
             else:
                 scores.append(tiou(pred, want))
         return scores

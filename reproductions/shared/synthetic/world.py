@@ -92,8 +92,9 @@ class Knobs:
             colour alone.
         num_directions: 4, or 8 with diagonals.
         max_count: Largest count in the counting tasks, 2 to 9.
-        event_length: "short": each event of counting and needle lasts one frame; "varied": events
-            of counting have varied lengths, so that counting frames no longer gives the answer.
+        event_length: "short": each event of counting lasts one frame; "varied": they have varied
+            lengths, so that counting frames no longer gives the answer.
+        flash_frames: Frames that the flash of needle lasts, 1 to 64.
         option_count: Largest number of options, 2 to 8; fewer when a task has fewer classes.
         option_order: "fixed": the canonical order (learns sooner); "shuffled": random order.
         question_type: "natural" or a type that every task asked for knows, see `QUESTION_TYPES`.
@@ -111,6 +112,7 @@ class Knobs:
     num_directions: Literal[4, 8] = 4
     max_count: int = 4
     event_length: Literal["short", "varied"] = "short"
+    flash_frames: int = 1
     option_count: int = 4
     option_order: Literal["fixed", "shuffled"] = "fixed"
     question_type: QuestionType = "natural"
@@ -127,6 +129,7 @@ class Knobs:
             "num_colours": (1, len(COLOURS)),
             "num_shapes": (1, len(SHAPES)),
             "max_count": (2, 9),
+            "flash_frames": (1, 64),
             "option_count": (2, 8),
         }
         for name, (low, high) in limits.items():
@@ -145,6 +148,10 @@ class Knobs:
                 raise ValueError(f"Knobs.{name}: {getattr(self, name)!r} is none of {allowed}.")
         if self.size % 2:
             raise ValueError(f"Knobs.size: {self.size} is odd, which H.264 4:2:0 cannot hold.")
+        if self.num_frames < self.flash_frames:
+            raise ValueError(
+                f"Knobs.flash_frames: {self.flash_frames} is longer than the clip. Lower it."
+            )
         if self.num_frames < 2 * self.max_count - 1:
             raise ValueError(
                 f"Knobs.max_count: {self.max_count} separate events need "
@@ -654,10 +661,11 @@ class _Draw:
         )
 
     def needle(self) -> _Scene:
-        """A grey object moves about; a coloured one flashes for one frame. Which colour?"""
+        """A grey object moves about; a coloured one flashes. Which colour?"""
         (colour,) = self.colours(1)
-        frame = self.rng.randrange(self.knobs.num_frames)
-        flash = self.thing(colour, frames=(frame, frame + 1), shape=SHAPES[0])
+        long = self.knobs.flash_frames
+        frame = self.rng.randrange(self.knobs.num_frames - long + 1)
+        flash = self.thing(colour, frames=(frame, frame + long), shape=SHAPES[0])
         background = self.wanderer("grey")
         background.distractor = True
         return _Scene(
@@ -666,7 +674,7 @@ class _Draw:
             colour,
             self.palette,
             f"{self.at(frame)} {colour}",
-            facts={"interval": [self.time(frame), self.time(frame + 1)]},
+            facts={"interval": [self.time(frame), self.time(frame + long)]},
         )
 
     def subtitle_evidence(self) -> _Scene:

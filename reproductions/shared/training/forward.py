@@ -14,11 +14,18 @@ see an ordinary forward.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reproductions.shared.models.encode import Prompt, base_of, images_of, shared_vision, videos_of
+from reproductions.shared.models.encode import (
+    Prompt,
+    base_of,
+    shared_vision,
+    view_tensors,
+    views_of,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -34,7 +41,11 @@ class Part:
 
 
 def score_rows(
-    model: Any, parts: Sequence[Part], ids: torch.Tensor, mask: torch.Tensor
+    model: Any,
+    parts: Sequence[Part],
+    ids: torch.Tensor,
+    mask: torch.Tensor,
+    states: list[torch.Tensor] | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
     """Log-probabilities and entropies, one row an answer.
 
@@ -43,6 +54,7 @@ def score_rows(
         parts: What each row answers; covers all rows in order.
         ids: Answer tokens, int64 [N, T], right-padded.
         mask: 1 for answer tokens, int64 [N, T].
+        states: Takes the hidden states from which the tokens were predicted, float [N, T, D].
 
     Returns:
         (log-probabilities [N, T] in nats, 0 where masked; entropies [N, T] or None).
@@ -55,8 +67,6 @@ def score_rows(
     prompt_ids = ids.new_zeros(len(ids), longest)
     prompt_mask = ids.new_zeros(len(ids), longest)
     positions = ids.new_zeros(3, len(ids), longest + length)
-    rows: list[int] = []
-    videos = 0
     for part in parts:
         where, prompt = slice(part.start, part.stop), part.prompt
         first = longest - len(prompt.ids)
@@ -64,26 +74,30 @@ def score_rows(
         prompt_mask[where, first:] = 1
         positions[:, where, first:longest] = prompt.positions.to(device).unsqueeze(1)
         positions[:, where, longest:] = torch.arange(length, device=device) + prompt.next_position
-        if prompt.video:
-            rows += [videos] * (part.stop - part.start)
-            videos += 1
     attention = torch.cat([prompt_mask, mask], dim=1)
     labels = torch.cat([torch.full_like(prompt_ids, -100), ids.masked_fill(mask == 0, -100)], dim=1)
-    with shared_vision(model, rows, images_of([p.prompt for p in parts])):
+    each = [p.prompt for p in parts for _ in range(p.start, p.stop)]
+    with _vision(model, each, device) as visual, _hidden(model) as hidden:
         out = model(
             input_ids=torch.cat([prompt_ids, ids], dim=1),
             attention_mask=attention,
             position_ids=positions,
             labels=labels,
             fused_lm_head=True,
-            **videos_of([p.prompt for p in parts], device),
+            **visual,
         )
+    if states is not None:
+        states.append(hidden[0][:, -length - 1 : -1])
     entropy = None if out.entropy is None else out.entropy[:, -length:]
     return out.log_probs[:, -length:], entropy
 
 
 def score_packed(
-    model: Any, parts: Sequence[Part], ids: torch.Tensor, mask: torch.Tensor
+    model: Any,
+    parts: Sequence[Part],
+    ids: torch.Tensor,
+    mask: torch.Tensor,
+    states: list[torch.Tensor] | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
     """The same as `score_rows`, each prompt computed once; see the module's docstring."""
     import torch
@@ -120,16 +134,17 @@ def score_packed(
             gather_row[row, :n] = b
             gather_column[row, :n] = torch.arange(at, at + n, device=device)
             at += 1 + n
-    images = images_of([p.prompt for p in parts])
-    with shared_vision(model, range(len(images)), images):
+    with _vision(model, [p.prompt for p in parts], device) as visual, _hidden(model) as hidden:
         out = model(
             input_ids=packed,
             attention_mask=_attention(model, segment),
             position_ids=positions,
             shift_labels=labels,
             fused_lm_head=True,
-            **videos_of([p.prompt for p in parts], device),
+            **visual,
         )
+    if states is not None:
+        states.append(hidden[0][gather_row, gather_column])
     keep = mask.bool()
     logps = out.log_probs[gather_row, gather_column].masked_fill(~keep, 0)
     if out.entropy is None:
@@ -137,23 +152,42 @@ def score_packed(
     return logps, out.entropy[gather_row, gather_column].masked_fill(~keep, 0)
 
 
+@contextmanager
+def _hidden(model: Any) -> Iterator[list[torch.Tensor]]:
+    """Collects the last hidden states of the forwards inside; the fused head keeps them to itself.
+
+    They are in the graph anyway, so holding on to them costs nothing.
+    """
+    found: list[torch.Tensor] = []
+    hook = base_of(model).register_forward_hook(
+        lambda module, args, out: found.append(out.last_hidden_state)
+    )
+    try:
+        yield found
+    finally:
+        hook.remove()
+
+
+@contextmanager
+def _vision(
+    model: Any, prompts: Sequence[Prompt], device: torch.device
+) -> Iterator[dict[str, torch.Tensor]]:
+    """The visual tensors for rows that answer `prompts`, each distinct view encoded once."""
+    views, rows = views_of(prompts)
+    images = ["pixel_values" in view for view in views]
+    with shared_vision(model, rows, images):
+        yield view_tensors(views, device)
+
+
 def _attention(model: Any, segment: torch.Tensor) -> torch.Tensor:
     """What each token sees, in the form that the model's attention takes."""
-    from reproductions.shared.training.attention import Blocks
-
-    if base_of(model).config.get_text_config()._attn_implementation == "sdpa":
-        return Blocks.of(segment).as_mask(segment.device)
-    dtype = next(p.dtype for p in model.parameters() if p.is_floating_point())
-    return _block_mask(segment, dtype)
-
-
-def _block_mask(segment: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    """Additive mask [B, 1, L, L]: a token sees the prompt and its own answer up to itself."""
     import torch
 
-    length = segment.shape[1]
-    causal = torch.ones(length, length, dtype=torch.bool, device=segment.device).tril()
-    same = (segment.unsqueeze(1) == segment.unsqueeze(2)) | (segment.unsqueeze(1) == 0)
-    allowed = (same & causal).unsqueeze(1)
-    # Padding attends to padding, so that no row of the softmax is empty.
+    from reproductions.shared.models.attention import dense_mask, layout_of
+
+    layout = layout_of(segment)
+    if base_of(model).config.get_text_config()._attn_implementation == "sdpa":
+        return layout
+    allowed = dense_mask(layout, segment.shape[1])
+    dtype = next(p.dtype for p in model.parameters() if p.is_floating_point())
     return torch.zeros_like(allowed, dtype=dtype).masked_fill(~allowed, torch.finfo(dtype).min)

@@ -15,8 +15,10 @@ from __future__ import annotations
 import hashlib
 import logging
 import random
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import islice
 from statistics import fmean
 from typing import Any
 
@@ -24,12 +26,14 @@ import torch
 from datasets import Dataset
 from trl import GRPOConfig, GRPOTrainer
 from trl.models.utils import disable_gradient_checkpointing, unwrap_model_for_generation
-from trl.trainer.utils import pad
+from trl.trainer.utils import RepeatSampler, pad
 
-from reproductions.shared.inference.engine import Request, Sampling
+from reproductions.shared import processes
+from reproductions.shared.inference.engine import Generator, Request, Sampling
 from reproductions.shared.inference.hf import HFGenerator
 from reproductions.shared.method import Context, Group, Method, Rollouts, Sample
-from reproductions.shared.models.encode import Encoder
+from reproductions.shared.models.encode import Encoder, base_of
+from reproductions.shared.models.frozen import accept_features
 from reproductions.shared.training.forward import Part, score_packed, score_rows
 
 OVERRIDES = (
@@ -48,10 +52,34 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass
+class Vocabulary:
+    """Log-probabilities of all tokens, where those of the sampled ones are not enough.
+
+    A batch of 8 answers of 4,096 tokens over 152,000 words would be 20 GB, so places are computed
+    when they are asked for, from the hidden states of the loss's own forward.
+
+    Attributes:
+        states: Hidden states from which the answers' tokens were predicted, float [N, T, D].
+        head: The model's output layer.
+        temperature: What logits are divided by, as in `Tokens.logps`.
+    """
+
+    states: torch.Tensor
+    head: torch.nn.Linear
+    temperature: float
+
+    def __call__(self, first: int, last: int) -> torch.Tensor:
+        """At places first to last - 1, float [N, last - first, V] in nats, with gradient."""
+        states = self.states[:, first:last].to(self.head.weight.dtype)
+        return (self.head(states).float() / self.temperature).log_softmax(-1)
+
+
+@dataclass
 class Tokens:
     """What `token_weights` and `loss` see: per-token tensors of a batch or of one group.
 
     Attributes:
+        ids: The answers' tokens, int64 [N, T], right-padded.
         logps: Log-probabilities under the policy, with gradient, float [N, T], nats.
         old_logps: Under the policy that sampled the answers, float [N, T].
         ref_logps: Under the reference model, float [N, T]; None when beta is 0.
@@ -61,8 +89,10 @@ class Tokens:
         rewards: Shaped totals, float [N].
         groups: (start, stop) rows of each group.
         context: The run's context.
+        vocabulary: (first place, last place + 1) -> log-probabilities over the vocabulary.
     """
 
+    ids: torch.Tensor
     logps: torch.Tensor
     old_logps: torch.Tensor
     ref_logps: torch.Tensor | None
@@ -72,6 +102,7 @@ class Tokens:
     rewards: torch.Tensor
     groups: list[tuple[int, int]]
     context: Context
+    vocabulary: Vocabulary
 
 
 @dataclass
@@ -95,8 +126,11 @@ class VideoGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         samples: Training samples.
         encoder: Encodes them; its processor is the trainer's processing class.
         context: What hooks may know; step and rng are filled in.
-        packed: Compute each prompt once in the loss (`score_packed`) instead of once an answer.
+        shared_prefix: Compute each prompt once a group in the loss (`score_packed`) instead of
+            once an answer (`score_rows`).
         on_rollouts: Called with a list of dicts, one an answer, after each rollout.
+        engine: Makes the engine that answers rollouts, a `Generator` with `follow(model)`, when the
+            first one is due; None: the policy itself answers, on transformers.
         **kwargs: Passed to `trl.GRPOTrainer`.
 
     Raises:
@@ -112,8 +146,9 @@ class VideoGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         samples: Sequence[Sample],
         encoder: Encoder,
         context: Context,
-        packed: bool = True,
+        shared_prefix: bool = True,
         on_rollouts: Callable[[list[dict[str, Any]]], None] | None = None,
+        engine: Callable[[], Any] | None = None,
         **kwargs: Any,
     ) -> None:
         if args.per_device_train_batch_size % args.num_generations:
@@ -125,9 +160,12 @@ class VideoGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         self.samples = list(samples)
         self.encoder = encoder
         self.context = context
-        self.packed = packed
+        self.shared_prefix = shared_prefix
         self._checked = False
         self.on_rollouts = on_rollouts
+        self._make_engine = engine
+        self.engine: Any = None
+        self._followed = -1  # the step whose weights the engine holds
         dataset = Dataset.from_dict(
             {"prompt": [s.question for s in samples], "sample": list(range(len(samples)))}
         )
@@ -139,15 +177,32 @@ class VideoGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
             processing_class=encoder.processor,
             **kwargs,
         )
+        if self.ref_model is not None:
+            accept_features(base_of(self.ref_model).visual)
+        self.data_collator = self._look_ahead
         if method.reward_weights is not None:
             self.reward_weights = torch.tensor(method.reward_weights, dtype=torch.float32)
 
+    def _look_ahead(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Rows stay as they are; accelerate fetches them a step early, so encoding can begin."""
+        self.encoder.ahead([self.samples[i] for i in dict.fromkeys(row["sample"] for row in rows)])
+        return rows
+
     def _get_train_sampler(self, dataset: Any = None) -> Any:
-        """TRL's order of prompts, but each epoch's order follows from its number.
+        """TRL's order of prompts, dealt out to processes, each epoch's order by its number.
 
         A run that is resumed in a later epoch then finds the same order.
         """
-        sampler = super()._get_train_sampler(dataset)
+        sampler = Dealt(
+            data_source=dataset if dataset is not None else self.train_dataset,
+            mini_repeat_count=self.num_generations,
+            batch_size=self.args.generation_batch_size // self.num_generations,
+            repeat_count=self.num_iterations * self.args.steps_per_generation,
+            shuffle=self.shuffle_dataset,
+            seed=self.args.seed,
+        )
+        sampler.processes = self.accelerator.num_processes
+        sampler.parts = self.args.steps_per_generation
         if self.shuffle_dataset:
             sampler.set_epoch = lambda epoch: sampler.generator.manual_seed(self.args.seed + epoch)
         return sampler
@@ -175,15 +230,23 @@ class VideoGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         """Roll out and score whole groups; `inputs` repeats each sample once an answer."""
         mode = "train" if self.model.training else "eval"
         size = self.num_generations if mode == "train" else self.num_generations_eval
+        if any(row != inputs[i - i % size] for i, row in enumerate(inputs)):
+            raise ValueError(
+                f"a batch of process {processes.rank()} holds a part of a group. Groups of {size} "
+                "answers stay on one process: leave accelerate's split_batches and "
+                "dispatch_batches off."
+            )
         samples = [self.samples[inputs[i]["sample"]] for i in range(0, len(inputs), size)]
         contexts = [self._context_for(sample) for sample in samples]
         build = self.method.build_group or _plain_group
         plans = [build(s, c) for s, c in zip(samples, contexts, strict=True)]
         groups, ids, rollout_rows = self._roll_out(samples, contexts, plans)
-        self._score(groups, ids, rollout_rows)
+        self._score(groups, contexts, ids, rollout_rows)
         shape = self.method.shape_rewards or self._weighted_sum
         totals = [shape(g, c) for g, c in zip(groups, contexts, strict=True)]
-        advantages = self._advantages(totals, contexts)
+        for group, total in zip(groups, totals, strict=True):
+            group.totals, group.batch = total, groups
+        advantages = self._advantages(groups, contexts)
         self._log_rollouts(mode, groups, totals, advantages, contexts[0].step + 1)
         return [
             _Rows(*self._trained(group, rows, tokens), advantage, total)
@@ -198,16 +261,19 @@ class VideoGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         seed = int.from_bytes(
             hashlib.blake2b(f"{name}/{sample.id}".encode(), digest_size=7).digest()
         )
-        return Context(
-            variant=self.context.variant,
-            stage=self.context.stage,
+        return replace(
+            self._context(), rng=random.Random(seed), times=tuple(self.encoder(sample).times)
+        )
+
+    def _context(self) -> Context:
+        """What hooks may know at this step, whatever the sample."""
+        return replace(
+            self.context,
             seed=self.args.seed,
-            step=step,
+            step=self.state.global_step,
             total_steps=max(1, self.state.max_steps),
             num_generations=self.num_generations,
             scale_rewards=self.scale_rewards,
-            settings=self.context.settings,
-            rng=random.Random(seed),
         )
 
     def _roll_out(
@@ -234,12 +300,8 @@ class VideoGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
             self.args.max_completion_length,
             self.args.seed,
         )
-        with unwrap_model_for_generation(
-            self.model_wrapped,
-            self.accelerator,
-            gather_deepspeed3_params=self.args.ds3_gather_for_generation,
-        ) as model:
-            answers = iter(HFGenerator(model, self.encoder).generate(requests, sampling))
+        with whole_model(self) as model:
+            answers = iter(self._generator(model).generate(requests, sampling))
         wanted = iter(requests)
         groups, all_ids, all_rows = [], [], []
         for sample, plan in zip(samples, plans, strict=True):
@@ -265,6 +327,17 @@ class VideoGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
             all_rows.append(rows)
         return groups, all_ids, all_rows
 
+    def _generator(self, model: Any) -> Generator:
+        """What answers rollouts, with the policy's present weights."""
+        if self._make_engine is None:
+            return HFGenerator(model, self.encoder)
+        self.engine = self.engine or self._make_engine()
+        if self._followed != self.state.global_step:
+            self.engine.follow(model)
+            self._followed = self.state.global_step
+        generator: Generator = self.engine
+        return generator
+
     def _order(self, sample: Sample, part: Rollouts) -> tuple[int, ...] | None:
         if part.frames is None or sample.video is None:
             return None
@@ -277,11 +350,16 @@ class VideoGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
     # -- rewards ----------------------------------------------------------------------------
 
     def _score(
-        self, groups: list[Group], ids: list[list[list[int]]], rows: list[list[tuple[Any, int]]]
+        self,
+        groups: list[Group],
+        contexts: list[Context],
+        ids: list[list[list[int]]],
+        rows: list[list[tuple[Any, int]]],
     ) -> None:
         """Call every reward function once on all answers and fill `Group.scores`."""
         flat = [(g, i) for g in groups for i in range(len(g.completions))]
-        columns = reward_columns([g.sample for g, _ in flat])
+        known = [c for g, c in zip(groups, contexts, strict=True) for _ in g.completions]
+        columns = reward_columns([g.sample for g, _ in flat], known)
         columns["completion_ids"] = [tokens for group in ids for tokens in group]
         columns["view"] = [g.views[i] for g, i in flat]
         columns["length"] = [g.lengths[i] for g, i in flat]
@@ -309,17 +387,17 @@ class VideoGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
             if group.trained[i]
         ]
 
-    def _advantages(self, totals: list[list[float]], contexts: list[Context]) -> list[list[float]]:
+    def _advantages(self, groups: list[Group], contexts: list[Context]) -> list[list[float]]:
         """The method's advantages, or (r - mean) / (std + 1e-4) with TRL's three scalings."""
         if self.method.advantages is not None:
-            return [self.method.advantages(r, c) for r, c in zip(totals, contexts, strict=True)]
+            return [self.method.advantages(g, c) for g, c in zip(groups, contexts, strict=True)]
         device = self.accelerator.device
-        groups = [torch.tensor(r, dtype=torch.float32, device=device) for r in totals]
-        everything = torch.cat(groups)
+        totals = [torch.tensor(g.totals, dtype=torch.float32, device=device) for g in groups]
+        everything = torch.cat(totals)
         if self.scale_rewards == "batch":
-            std = self.accelerator.gather(everything).std()
+            std = torch.tensor(processes.collect(everything.tolist())).std()
         result = []
-        for rewards in groups:
+        for rewards in totals:
             advantage = rewards - rewards.mean()
             if self.scale_rewards == "group":
                 std = rewards.std() if len(rewards) > 1 else rewards.new_zeros(())
@@ -337,6 +415,18 @@ class VideoGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         step: int,
     ) -> None:
         metrics = self._metrics[mode]
+        own = list(zip(groups, totals, advantages, strict=True))
+        if processes.count() > 1:
+            # In the order in which one process would have had them, see `Dealt`.
+            parts = self.args.steps_per_generation if mode == "train" else 1
+            everyone, n = processes.collect(own), len(own) // parts
+            starts = [
+                (process * parts + part) * n
+                for part in range(parts)
+                for process in range(processes.count())
+            ]
+            own = [row for start in starts for row in everyone[start : start + n]]
+            groups, totals, advantages = (list(column) for column in zip(*own, strict=True))
         for name in self.reward_func_names:
             scores = [
                 s for g in groups for s, t in zip(g.scores[name], g.trained, strict=True) if t
@@ -352,9 +442,7 @@ class VideoGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         if self.on_rollouts is None or not self.accelerator.is_main_process:
             return
         records = []
-        for number, (group, total, advantage) in enumerate(
-            zip(groups, totals, advantages, strict=True)
-        ):
+        for number, (group, total, advantage) in enumerate(own):
             trained = iter(zip(total, advantage, strict=True))
             for i, text in enumerate(group.completions):
                 reward, value = next(trained) if group.trained[i] else (None, None)
@@ -434,15 +522,15 @@ class VideoGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
             return self._logps(self.model, batch)[0]
 
     def _logps(
-        self, model: Any, batch: Mapping[str, Any]
+        self, model: Any, batch: Mapping[str, Any], states: list[torch.Tensor] | None = None
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         tensors = (batch["parts"], batch["completion_ids"], batch["completion_mask"])
         with self.accelerator.autocast():
-            if self.packed and not self._checked:
-                self._check_packed(model, tensors)
-            return (score_packed if self.packed else score_rows)(model, *tensors)
+            if self.shared_prefix and not self._checked:
+                self._check_shared_prefix(model, tensors)
+            return (score_packed if self.shared_prefix else score_rows)(model, *tensors, states)
 
-    def _check_packed(self, model: Any, tensors: tuple[Any, ...]) -> None:
+    def _check_shared_prefix(self, model: Any, tensors: tuple[Any, ...]) -> None:
         """Compare both paths on the first batch of a run; fall back, and say so, if they differ.
 
         A model whose layers see more than attention mask and positions (another kind of mask, a
@@ -453,34 +541,49 @@ class VideoGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         model.eval()  # dropout would differ between the two, and draw from the run's random stream
         try:
             with torch.no_grad(), disable_gradient_checkpointing(self.model, None):
-                difference = score_packed(model, *tensors)[0] - score_rows(model, *tensors)[0]
+                packed = score_packed(model, *tensors)[0]
+                rows, some = _longest_and_last(*tensors)
+                difference = packed[rows] - score_rows(model, *some)[0]
             worst = float(difference.abs().max())
         except (TypeError, ValueError, RuntimeError) as error:
-            self.packed, why = False, f"{type(error).__name__}: {error}"
+            self.shared_prefix, why = False, f"{type(error).__name__}: {error}"
         else:
             limit = PACKED_TOLERANCE["low" if self.args.bf16 or self.args.fp16 else "float32"]
-            self.packed, why = worst <= limit, f"log-probabilities differ by up to {worst:.1e}"
+            self.shared_prefix = worst <= limit
+            why = f"log-probabilities differ by up to {worst:.1e}"
         finally:
             model.train(training)
-        if not self.packed:
-            logger.warning("The packed forward is switched off for this run: %s.", why)
+        if not all(processes.collect([self.shared_prefix])) and self.shared_prefix:
+            self.shared_prefix, why = False, "another process had to"
+        if not self.shared_prefix:
+            logger.warning(
+                "train.shared_prefix is switched off for this run, which computes every prompt "
+                "once an answer and takes longer: %s.",
+                why,
+            )
 
     def _get_per_token_logps_and_entropies(self, model: Any, *args: Any, **kwargs: Any) -> Any:
         """Score the batch that `_compute_loss` holds; TRL passes the same one without video."""
         batch = self._batch
-        logps, entropies = self._logps(model, batch)
-        if self.method.token_weights is not None:
-            # TRL reads the advantages after this call and takes them per token as well.
-            weights = torch.ones_like(logps)
-            tokens = self._tokens(batch, logps, entropies)
-            for start, stop in batch["groups"]:
-                weights[start:stop] = self.method.token_weights(_part_of(tokens, start, stop))
-            batch["advantages"] = tokens.advantages.unsqueeze(1) * weights
+        if self.method.token_weights is None:
+            return *self._logps(model, batch), None
+        states: list[torch.Tensor] = []
+        logps, entropies = self._logps(model, batch, states)
+        # TRL reads the advantages after this call and takes them per token as well.
+        weights = torch.ones_like(logps)
+        tokens = self._tokens(batch, logps, entropies, states[0])
+        for start, stop in batch["groups"]:
+            weights[start:stop] = self.method.token_weights(_part_of(tokens, start, stop))
+        batch["advantages"] = tokens.advantages.unsqueeze(1) * weights
         return logps, entropies, None
 
-    def _tokens(self, batch: Mapping[str, Any], logps: Any, entropies: Any) -> Tokens:
+    def _tokens(
+        self, batch: Mapping[str, Any], logps: Any, entropies: Any, states: torch.Tensor
+    ) -> Tokens:
         old = batch.get("old_per_token_logps")
+        head = self.accelerator.unwrap_model(self.model).get_output_embeddings()
         return Tokens(
+            ids=batch["completion_ids"],
             logps=logps,
             old_logps=logps.detach() if old is None else old,
             ref_logps=batch.get("ref_per_token_logps"),
@@ -489,29 +592,86 @@ class VideoGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
             advantages=batch["advantages"],
             rewards=batch["rewards"],
             groups=batch["groups"],
-            context=self.context,
+            context=self._context(),
+            vocabulary=Vocabulary(states, head, self.temperature),
         )
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
         """TRL's loss on this batch, or the method's own."""
         self._batch = dict(inputs)
         mode = "train" if self.model.training else "eval"
-        self._metrics[mode]["packed"].append(float(self.packed))
         if self.method.loss is None:
-            return super()._compute_loss(model, self._batch)
-        logps, entropies = self._logps(model, inputs)
+            loss = super()._compute_loss(model, self._batch)
+            self._metrics[mode]["shared_prefix"].append(float(self.shared_prefix))
+            return loss
+        states: list[torch.Tensor] = []
+        logps, entropies = self._logps(model, inputs, states)
+        self._metrics[mode]["shared_prefix"].append(float(self.shared_prefix))
         mask = inputs["completion_mask"]
         mean_entropy = (entropies.detach() * mask).sum() / mask.sum().clamp(min=1)
         self._metrics[mode]["entropy"].append(mean_entropy.item())
-        loss = self.method.loss(self._tokens(inputs, logps, entropies))
+        loss = self.method.loss(self._tokens(inputs, logps, entropies, states[0]))
         return loss / (self.current_gradient_accumulation_steps if mode == "train" else 1)
+
+
+class Dealt(RepeatSampler):  # type: ignore[misc]
+    """TRL's sampler, its prompts dealt out so that the number of processes does not matter.
+
+    A generated batch of W processes and S micro-batches is W S chunks. Each process takes S of them
+    in a row, and TRL lets it take the next S in turn. Here micro-batch s of process r is chunk
+    s W + r: what W processes compute side by side, one process computes one after the other.
+
+    Attributes:
+        processes: W.
+        parts: S.
+    """
+
+    processes: int
+    parts: int
+
+    def __iter__(self) -> Iterator[int]:
+        """Indices of samples, each repeated for its answers."""
+        rows = super().__iter__()
+        while whole := list(islice(rows, self.batch_size * self.mini_repeat_count)):
+            n = len(whole) // (self.processes * self.parts)
+            for process in range(self.processes):
+                for part in range(self.parts):
+                    start = (part * self.processes + process) * n
+                    yield from whole[start : start + n]
+
+
+@contextmanager
+def whole_model(trainer: Any) -> Iterator[Any]:
+    """The bare model of a trainer with all weights in place, for generation.
+
+    Each process generates as long as its own answers need, so no forward may ask the others for
+    weights.
+    """
+    with unwrap_model_for_generation(trainer.model_wrapped, trainer.accelerator) as model:
+        spread = [m for m in model.modules() if hasattr(m, "unshard")]  # FSDP2
+        for module in spread:
+            module.set_reshard_after_forward(False, recurse=False)
+            module.unshard()
+        yield model
+        for module in spread:
+            module.set_reshard_after_forward(True, recurse=False)
+            module.reshard()
+
+
+def _longest_and_last(
+    parts: Sequence[Part], ids: torch.Tensor, mask: torch.Tensor
+) -> tuple[list[int], tuple[list[Part], torch.Tensor, torch.Tensor]]:
+    """Two answers of a batch: whole groups without a shared prefix may need too much memory."""
+    rows = [int(mask.sum(1).argmax()), len(ids) - 1]
+    prompts = [p.prompt for row in rows for p in parts if p.start <= row < p.stop]
+    return rows, ([Part(p, i, i + 1) for i, p in enumerate(prompts)], ids[rows], mask[rows])
 
 
 def _plain_group(sample: Sample, context: Context) -> list[Rollouts]:
     return [Rollouts(context.num_generations)]
 
 
-def reward_columns(samples: Sequence[Sample]) -> dict[str, list[Any]]:
+def reward_columns(samples: Sequence[Sample], contexts: Sequence[Context]) -> dict[str, list[Any]]:
     """The columns that reward functions get, under the names of the published records."""
     return {
         "solution": [s.answer for s in samples],
@@ -521,6 +681,7 @@ def reward_columns(samples: Sequence[Sample]) -> dict[str, list[Any]]:
         "task": [s.task for s in samples],
         "meta": [dict(s.meta) for s in samples],
         "sample": list(samples),
+        "context": list(contexts),
     }
 
 
@@ -528,6 +689,7 @@ def _part_of(tokens: Tokens, start: int, stop: int) -> Tokens:
     """The rows of one group."""
     rows = slice(start, stop)
     return Tokens(
+        ids=tokens.ids[rows],
         logps=tokens.logps[rows],
         old_logps=tokens.old_logps[rows],
         ref_logps=None if tokens.ref_logps is None else tokens.ref_logps[rows],
@@ -537,4 +699,5 @@ def _part_of(tokens: Tokens, start: int, stop: int) -> Tokens:
         rewards=tokens.rewards[rows],
         groups=[(0, stop - start)],
         context=tokens.context,
+        vocabulary=replace(tokens.vocabulary, states=tokens.vocabulary.states[rows]),
     )

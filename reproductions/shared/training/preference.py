@@ -11,6 +11,7 @@ import copy
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from itertools import islice
 from random import Random
 from typing import Any
 
@@ -21,7 +22,15 @@ from trl.trainer.utils import use_adapter
 
 from reproductions.shared.inference.engine import Generator, Request, Sampling
 from reproductions.shared.method import Context, Group, Method, Rollouts, Sample
-from reproductions.shared.models.encode import Encoder, Prompt, images_of, shared_vision, videos_of
+from reproductions.shared.models.encode import (
+    Encoder,
+    Prompt,
+    base_of,
+    images_of,
+    shared_vision,
+    videos_of,
+)
+from reproductions.shared.models.frozen import accept_features
 from reproductions.shared.training.grpo import reward_columns
 
 OVERRIDES = ("_compute_loss",)
@@ -63,6 +72,7 @@ class PairTokens:
         ids: The tokens that the columns are about, int64 [2N, L-1].
         pairs: The N pairs.
         beta: The preset's `beta`.
+        context: The run's context.
         ref_kl: Computes KL(reference || policy) over the whole vocabulary for the chosen rows, with
             gradient, float [N, L-1] in nats, 0 where masked. It costs one more pass of both models,
             so only the losses that call it pay.
@@ -74,6 +84,7 @@ class PairTokens:
     ids: torch.Tensor
     pairs: list[Pair]
     beta: float
+    context: Context
     ref_kl: Callable[[], torch.Tensor]
 
 
@@ -193,7 +204,8 @@ def _totals(
 ) -> list[list[float]]:
     """One total for each answer of each group, after filling `Group.scores`."""
     flat = [(g, text) for g in groups for text in g.completions]
-    columns = reward_columns([g.sample for g, _ in flat])
+    known = [c for g, c in zip(groups, contexts, strict=True) for _ in g.completions]
+    columns = reward_columns([g.sample for g, _ in flat], known)
     columns["view"] = [view for g in groups for view in g.views]
     texts = [text for _, text in flat]
     rewards = method.rewards or ()
@@ -277,6 +289,7 @@ class VideoDPOTrainer(DPOTrainer):  # type: ignore[misc]
         pairs: Training pairs.
         samples: Training samples that hold their pairs (see `pairs_of`), if `pairs` is None.
         max_answer_length: Longest answer in tokens.
+        context: What the method's `loss` may know about the run.
         **kwargs: Passed to `trl.DPOTrainer`. Without `ref_model` the reference is a copy of `model`
             as it is now. (TRL would load it from the folder that `model` came from, which after an
             earlier stage is not the same.) Weights that ZeRO-3 has split cannot be copied: save
@@ -296,6 +309,7 @@ class VideoDPOTrainer(DPOTrainer):  # type: ignore[misc]
         pairs: Sequence[Pair] | None = None,
         samples: Sequence[Sample] = (),
         max_answer_length: int = 1024,
+        context: Context | None = None,
         **kwargs: Any,
     ) -> None:
         if pairs is None:
@@ -311,10 +325,13 @@ class VideoDPOTrainer(DPOTrainer):  # type: ignore[misc]
                 "and max_length=None."
             )
         self.method = method
+        self.context = context or Context(settings={"kind": "preference"})
         adapters = hasattr(model, "peft_config") or kwargs.get("peft_config") is not None
         split = any(hasattr(p, "ds_id") for p in model.parameters())  # by DeepSpeed's zero.Init
         if not adapters and not split:
+            accept_features(base_of(model).visual)  # and so does its copy
             kwargs.setdefault("ref_model", copy.deepcopy(model).eval().requires_grad_(False))
+        self.collate = PairCollator(pairs, encoder, max_answer_length)
         # TRL reads the kind of data off the columns; the empty images mark it as visual.
         dataset = Dataset.from_dict(
             {"pair": list(range(len(pairs))), "images": [[] for _ in pairs]}
@@ -323,10 +340,20 @@ class VideoDPOTrainer(DPOTrainer):  # type: ignore[misc]
             model=model,
             args=args,
             train_dataset=dataset,
-            data_collator=PairCollator(pairs, encoder, max_answer_length),
+            data_collator=self._look_ahead,
             processing_class=encoder.processor,
             **kwargs,
         )
+
+    def _look_ahead(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Rows stay as they are; accelerate fetches them a step early, so encoding can begin."""
+        self.collate.encoder.ahead([self.collate.pairs[row["pair"]].sample for row in rows])
+        return rows
+
+    def get_batch_samples(self, epoch_iterator: Any, num_batches: int, device: Any) -> Any:
+        """As transformers', on batches that are collated now."""
+        rows = islice(epoch_iterator, num_batches)
+        return super().get_batch_samples(map(self.collate, rows), num_batches, device)
 
     def _compute_loss(
         self, model: Any, inputs: Mapping[str, Any], return_outputs: bool = False
@@ -349,6 +376,7 @@ class VideoDPOTrainer(DPOTrainer):  # type: ignore[misc]
             batch["input_ids"][:, 1:],
             pairs,
             self.beta,
+            replace(self.context, step=self.state.global_step),
             lambda: self._ref_kl(model, batch, rows, images),
         )
         loss = self.method.loss(tokens)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Any
 
 import torch
@@ -90,6 +91,7 @@ class VideoSFTTrainer(SFTTrainer):  # type: ignore[misc]
         samples: Training samples.
         encoder: Encodes them.
         max_target_length: Longest target in tokens.
+        cut: A micro-batch is spread over the processes; the loss is the mean over all its tokens.
         **kwargs: Passed to `trl.SFTTrainer`.
     """
 
@@ -102,6 +104,7 @@ class VideoSFTTrainer(SFTTrainer):  # type: ignore[misc]
         samples: Sequence[Sample],
         encoder: Encoder,
         max_target_length: int,
+        cut: bool = False,
         **kwargs: Any,
     ) -> None:
         if method.format_target is None:
@@ -109,13 +112,26 @@ class VideoSFTTrainer(SFTTrainer):  # type: ignore[misc]
                 f"method '{method.id}' sets no format_target; SFT has nothing to learn."
             )
         dataset = Dataset.from_dict({"sample": list(range(len(samples)))})
+        self.collate = VideoCollator(
+            samples, encoder, method.format_target, method.loss_mask, max_target_length
+        )
         super().__init__(
             model=model,
             args=args,
             train_dataset=dataset,
-            data_collator=VideoCollator(
-                samples, encoder, method.format_target, method.loss_mask, max_target_length
-            ),
+            data_collator=self._look_ahead,
             processing_class=encoder.processor,
             **kwargs,
         )
+        if cut:  # transformers divides by the tokens of all processes, by either name
+            self.model_accepts_loss_kwargs = self.loss_is_scaled_for_ga = True
+
+    def _look_ahead(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Rows stay as they are; accelerate fetches them a step early, so encoding can begin."""
+        self.collate.encoder.ahead([self.collate.samples[row["sample"]] for row in rows])
+        return rows
+
+    def get_batch_samples(self, epoch_iterator: Any, num_batches: int, device: Any) -> Any:
+        """As transformers', on batches that are collated now."""
+        rows = islice(epoch_iterator, num_batches)
+        return super().get_batch_samples(map(self.collate, rows), num_batches, device)

@@ -5,6 +5,11 @@ arguments, keeps a log, and makes checkpoints trustworthy: a checkpoint counts o
 in it, and `final/` appears whole or not at all. A run that was killed goes on from the newest
 complete checkpoint to the same weights, to the bit on a CPU, because data order, rollouts and
 hooks draw from streams that depend on the step, not on the past of the process.
+
+The number of processes is not a setting of a run. `batch_size`, `gradient_accumulation` and
+`hardware.devices` say what an optimiser step takes; `share` deals it out to the processes there
+are, micro-batches in the same order, so that two processes train like one that accumulates twice
+as much, and a run may go on with another number of them.
 """
 
 from __future__ import annotations
@@ -15,30 +20,42 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import torch
 from transformers import PrinterCallback, TrainerCallback, set_seed
 from trl import DPOConfig, GRPOConfig, SFTConfig
 
+from reproductions.shared import processes
+from reproductions.shared.evaluation.strategies import chooser
+from reproductions.shared.files import write_text
 from reproductions.shared.inference.engine import Request, Sampling
 from reproductions.shared.inference.hf import HFGenerator
+from reproductions.shared.inference.lazy import LazyGenerator
 from reproductions.shared.method import Context, Method, Sample, Stage
-from reproductions.shared.models.encode import Encoder
+from reproductions.shared.models.encode import Encoder, PromptTooLong, base_of
+from reproductions.shared.models.frozen import Tower
 from reproductions.shared.models.load import load_model, load_processor
 from reproductions.shared.progress import Bar, bar
 from reproductions.shared.rewards.rules import accuracy
 from vidpost.catalog.preset import Preset, StageSettings
 
 COMPLETE = "complete"
-"""Name of the file that says that a checkpoint was written to its end."""
+"""Name of the file that says that a checkpoint was written to its end, and by how many processes.
+"""
+
+PREFETCH = "VIDPOST_PREFETCH"
+"""Environment variable: 1 encodes the next step's prompts beside the model on a CPU as well."""
 
 CHECKPOINTS = 5
 """Checkpoints a stage, evenly spaced; the two newest are kept."""
 
 LOGGED = (
     *("loss", "learning_rate", "grad_norm", "reward", "kl", "entropy", "mean_token_accuracy"),
-    *("frac_reward_zero_std", "step_time", "packed"),
+    *("frac_reward_zero_std", "step_time", "shared_prefix"),
 )
 """Values of a trainer's log that are kept, beside all under `rewards/` and `completions/`."""
 
@@ -58,12 +75,40 @@ def latest_checkpoint(folder: Path) -> Path | None:
     return found[max(found)] if found else None
 
 
-def total_steps(settings: StageSettings, samples: int, processes: int = 1) -> int:
-    """Optimiser steps of a stage."""
+def total_steps(settings: StageSettings, samples: int, devices: int = 1) -> int:
+    """Optimiser steps of a stage that is set up for so many training devices."""
     if settings.max_steps is not None:
         return settings.max_steps
-    batch = settings.batch_size * settings.gradient_accumulation * processes
+    batch = settings.batch_size * settings.gradient_accumulation * devices
     return max(1, math.ceil(samples * settings.epochs / batch))
+
+
+def share(settings: StageSettings, devices: int, processes: int) -> tuple[int, int]:
+    """Deal what an optimiser step takes out to the processes.
+
+    Args:
+        settings: `batch_size` and `gradient_accumulation`, for each of `devices`.
+        devices: Training devices that the preset is written for.
+        processes: Processes that train.
+
+    Returns:
+        (samples or groups a micro-batch, micro-batches an optimiser step) of each process. Whole
+        micro-batches are dealt out, because losses are means over a micro-batch; a step of only one
+        is cut.
+
+    Raises:
+        StageError: They cannot be shared equally.
+    """
+    batches = settings.gradient_accumulation * devices
+    if batches % processes == 0:
+        return settings.batch_size, batches // processes
+    if batches == 1 and settings.batch_size % processes == 0 and settings.loss_type != "bnpo":
+        return settings.batch_size // processes, 1
+    raise StageError(
+        f"an optimiser step takes {batches} micro-batches (gradient_accumulation x "
+        f"hardware.devices) of {settings.batch_size}, which {processes} processes cannot share "
+        f"equally. Start a number of processes that divides {batches}, or change these settings."
+    )
 
 
 def train(
@@ -79,7 +124,6 @@ def train(
     log: Path,
     rollouts: Path,
     device: str = "cpu",
-    packed: bool = True,
 ) -> Path:
     """Train one stage.
 
@@ -95,25 +139,33 @@ def train(
         log: JSON lines file that the stage appends to.
         rollouts: JSON lines file for sampled groups.
         device: "cpu" or "cuda".
-        packed: Compute each prompt once a group in the loss.
 
     Returns:
         The folder of the trained checkpoint (`folder/final`).
     """
     final = folder / "final"
+    here = processes.join(device)
     if final.exists():
         return final
     settings = preset.stages[stage.name]
-    folder.mkdir(parents=True, exist_ok=True)
-    checkpoint = latest_checkpoint(folder)
-    at = int(checkpoint.name.rsplit("-", 1)[1]) if checkpoint else 0
-    forget_after(log, stage.name, at)
-    forget_after(rollouts, stage.name, at)
+    devices = training_devices(preset)
+    batch, accumulation = share(settings, devices, processes.count())
+    settings = settings.model_copy(
+        update={"batch_size": batch, "gradient_accumulation": accumulation}
+    )
+    with processes.main_first():
+        folder.mkdir(parents=True, exist_ok=True)
+        checkpoint = latest_checkpoint(folder)
+        at = int(checkpoint.name.rsplit("-", 1)[1]) if checkpoint else 0
+        if not processes.rank():
+            forget_after(log, stage.name, at)
+            forget_after(rollouts, stage.name, at)
+    _check_checkpoint(checkpoint, preset)
     context = Context(
         variant=preset.variant,
         stage=stage.name,
         seed=preset.seed,
-        settings=settings.model_dump(),
+        settings=preset.stages[stage.name].model_dump(),
     )
     if method.prepare_data is not None:
         samples = method.prepare_data(list(samples), context)
@@ -122,11 +174,33 @@ def train(
     # AdamW on bfloat16 weights rounds small steps away; ZeRO and FSDP keep float32 copies.
     master = preset.hardware.distributed == "none"
     model = load_model(start, preset.model, train=True, float32=master)
-    encoder = Encoder(processor, model, read, method.prompt)
-    steps = total_steps(settings, len(samples), int(os.environ.get("WORLD_SIZE", "1")))
+    whole = preset.hardware.distributed not in ("deepspeed_zero3", "fsdp2")
+    lower = master and preset.model.dtype != "float32"
+    encoder = Encoder(
+        processor,
+        model,
+        read,
+        method.prompt,
+        choose=chooser(method, preset, read),
+        # A tower in pieces cannot be asked by one process alone.
+        tower=Tower(base_of(model), getattr(torch, preset.model.dtype) if lower else None)
+        if whole
+        else None,
+        max_tokens=settings.max_prompt_length,
+        # On a CPU the model needs the cores itself: no gain was measured on two.
+        prefetch=device == "cuda" or os.environ.get(PREFETCH) == "1",
+    )
+
+    def unchanged() -> HFGenerator:
+        first = load_model(start, preset.model, device=str(here))
+        return HFGenerator(first, Encoder(processor, first, read, method.prompt))
+
+    context = replace(context, frozen=LazyGenerator(unchanged))
+    steps = total_steps(preset.stages[stage.name], len(samples), devices)
     with bar(f"{stage.name} (step)", steps) as shown:
         record = Recorder(stage.name, log, shown, steps)
         callbacks = [record, MarkComplete()]
+        stop: StopAtAccuracy | None = None
         common = _arguments(preset, settings, folder, steps, device)
         if stage.kind == "grpo":
             from reproductions.shared.training.grpo import VideoGRPOTrainer
@@ -138,10 +212,11 @@ def train(
                 samples=samples,
                 encoder=encoder,
                 context=context,
-                packed=packed,
+                shared_prefix=preset.train.shared_prefix,
                 on_rollouts=lambda records: _append(
                     rollouts, [{"stage": stage.name, **r} for r in records]
                 ),
+                engine=rollout_engine(preset, start, encoder),
                 callbacks=callbacks,
             )
         elif stage.kind == "sft":
@@ -161,6 +236,7 @@ def train(
                 samples=samples,
                 encoder=encoder,
                 max_target_length=settings.max_completion_length or 4096,
+                cut=batch < preset.stages[stage.name].batch_size,
                 callbacks=callbacks,
             )
         else:
@@ -173,8 +249,13 @@ def train(
                 sampling = Sampling(
                     settings.temperature, settings.top_p, settings.top_k, length, preset.seed
                 )
-                generator = HFGenerator(model, encoder)
-                pairs = sample_pairs(samples, generator, method, sampling, context=context)
+                generator = HFGenerator(model.to(here), encoder)
+                own = samples[processes.rank() :: processes.count()]
+                pairs = processes.collect(
+                    sample_pairs(own, generator, method, sampling, context=context)
+                )
+                place = {s.id: i for i, s in enumerate(samples)}
+                pairs.sort(key=lambda pair: place[pair.sample.id])
                 if not pairs:
                     raise StageError(
                         "the model's answers to each question all score the same, so there is no "
@@ -190,16 +271,101 @@ def train(
                 pairs=pairs,
                 encoder=encoder,
                 max_answer_length=length,
+                context=context,
                 callbacks=callbacks,
             )
         trainer.remove_callback(PrinterCallback)
+        if stop is not None:
+            stop.trainer = trainer
         if checkpoint is not None and master:
             _restore(model, checkpoint, preset)
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    if trainer.is_world_process_zero():
-        _save_final(trainer, processor, final)
-    trainer.accelerator.wait_for_everyone()
+        try:
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        except PromptTooLong as error:
+            raise StageError(str(error)) from None
+        if getattr(trainer, "engine", None) is not None:
+            trainer.engine.close()
+    _save_final(trainer, preset, processor, start, final)
     return final
+
+
+def rollout_engine(
+    preset: Preset, start: str | Path = "", encoder: Encoder | None = None
+) -> Callable[[], Any] | None:
+    """What makes the engine that answers rollouts; None for transformers.
+
+    Args:
+        preset: Settings of the run.
+        start: Checkpoint that the stage starts from.
+        encoder: Encodes its prompts; None only to check that the engine can be had.
+
+    Raises:
+        StageError: The engine cannot be had here.
+    """
+    asked = preset.hardware.rollout_engine
+    if asked == "hf":
+        return None
+    place = f"hardware.rollout_engine: '{asked}'"
+    remedy = "Use --set hardware.rollout_engine=hf."
+    if asked == "vllm_server":
+        import torch
+
+        if not torch.cuda.is_available():
+            raise StageError(
+                f"{place} gets its weights over CUDA (NCCL) only, and there is no CUDA device. "
+                "Use --set hardware.rollout_engine=hf or vllm_colocate."
+            )
+        raise StageError(f"{place} is not wired to this trainer. {remedy}")
+    if find_spec("vllm") is None:
+        raise StageError(f"{place}: vLLM is not installed (pip install '.[train,vllm]'). {remedy}")
+    if processes.count() > 1:
+        raise StageError(f"{place} was only made to work in one process. {remedy}")
+
+    def make() -> Any:
+        import torch
+
+        from reproductions.shared.inference.vllm import VLLMGenerator
+
+        assert encoder is not None
+        local = Path(start).is_dir()
+        options = {"gpu_memory_utilization": 0.3} if torch.cuda.is_available() else {}
+        return VLLMGenerator(
+            start,
+            encoder,
+            dtype=preset.model.dtype,
+            revision=None if local else preset.model.revision,
+            **options,
+        )
+
+    return make
+
+
+def training_devices(preset: Preset) -> int:
+    """Devices of a preset that train, not those that only generate."""
+    return max(1, preset.hardware.devices - preset.hardware.rollout_devices)
+
+
+def _check_checkpoint(checkpoint: Path | None, preset: Preset) -> None:
+    """All processes see the same checkpoint, and it can be read by as many as there are.
+
+    Raises:
+        StageError: They do not; or DeepSpeed wrote it, in as many parts as there were processes.
+    """
+    seen = processes.collect([checkpoint.name if checkpoint else None])
+    if len(set(seen)) > 1:
+        raise StageError(
+            f"the processes find different checkpoints ({', '.join(map(str, seen))}). The run "
+            "folder must lie where all machines see it; give --out on a shared file system."
+        )
+    if checkpoint is None or "deepspeed" not in preset.hardware.distributed:
+        return
+    written = int((checkpoint / COMPLETE).read_text("ascii") or processes.count())
+    if written != processes.count():
+        raise StageError(
+            f"{checkpoint.name} was written by {written} processes under DeepSpeed, and only as "
+            f"many can read it; there are {processes.count()}. Start {written} processes. (With "
+            "hardware.distributed=fsdp2 or none a run goes on with any number.)"
+        )
 
 
 def _restore(model: Any, checkpoint: Path, preset: Preset) -> None:
@@ -274,16 +440,27 @@ def _grpo_arguments(settings: StageSettings) -> dict[str, Any]:
     }
 
 
-def _save_final(trainer: Any, processor: Any, final: Path) -> None:
+def _save_final(
+    trainer: Any, preset: Preset, processor: Any, start: str | Path, final: Path
+) -> None:
     """Write the trained checkpoint; adapters are merged, so the result loads like any model."""
     part = final.with_name(".final.partial")
-    shutil.rmtree(part, ignore_errors=True)
     model = trainer.accelerator.unwrap_model(trainer.model)
-    if hasattr(model, "merge_and_unload"):
-        model = model.merge_and_unload()
-    model.save_pretrained(part)
-    processor.save_pretrained(part)
-    part.rename(final)
+    state = None
+    if preset.hardware.distributed != "none":  # each process holds a part of the weights
+        state = trainer.accelerator.get_state_dict(trainer.model_wrapped)
+        if preset.model.lora is not None and not processes.rank():
+            model = load_model(start, preset.model, train=True)
+            model.load_state_dict(state)
+            state = None
+    if not processes.rank():
+        shutil.rmtree(part, ignore_errors=True)
+        if hasattr(model, "merge_and_unload"):
+            model = model.merge_and_unload()
+        model.save_pretrained(part, state_dict=state)
+        processor.save_pretrained(part)
+        part.rename(final)
+    processes.wait()
 
 
 def forget_after(path: Path, stage: str, step: int) -> None:
@@ -297,9 +474,7 @@ def forget_after(path: Path, stage: str, step: int) -> None:
         record = json.loads(line)
         if record.get("stage") != stage or record.get("step", 0) <= step:
             kept.append(line)
-    part = path.with_name(f".{path.name}.partial")
-    part.write_text("".join(kept), encoding="utf-8")
-    part.replace(path)
+    write_text(path, "".join(kept))
 
 
 def _append(path: Path, records: list[dict[str, Any]]) -> None:
@@ -368,7 +543,8 @@ class MarkComplete(TrainerCallback):  # type: ignore[misc]
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Called after the trainer has written weights, optimiser, schedule and random state."""
         if state.is_world_process_zero:
-            (Path(args.output_dir) / f"checkpoint-{state.global_step}" / COMPLETE).touch()
+            mark = Path(args.output_dir) / f"checkpoint-{state.global_step}" / COMPLETE
+            write_text(mark, str(processes.count()))
 
 
 class StopAtAccuracy(TrainerCallback):  # type: ignore[misc]
@@ -395,12 +571,16 @@ class StopAtAccuracy(TrainerCallback):  # type: ignore[misc]
         self.validation = validation
         self.encoder = encoder
         self.record = record
+        self.trainer: Any = None
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Check every `check_every` steps."""
         if state.global_step % (self.settings.check_every or 10):
             return
-        accuracy = self.measure(kwargs["model"])
+        from reproductions.shared.training.grpo import whole_model
+
+        with whole_model(self.trainer) as model:
+            accuracy = self.measure(model)
         self.record.note = f"accuracy {accuracy:.2f}, stops at {self.settings.stop_at_accuracy}"
         if state.is_world_process_zero:
             self.record.write(state.global_step, {"eval_accuracy": accuracy})
@@ -408,14 +588,19 @@ class StopAtAccuracy(TrainerCallback):  # type: ignore[misc]
             control.should_training_stop = True
 
     def measure(self, model: Any) -> float:
-        """Greedy accuracy on the validation questions."""
+        """Greedy accuracy on the validation questions; each process answers a share of them.
+
+        All processes get the same number, so that they stop together.
+        """
         sampling = Sampling(max_new_tokens=self.settings.max_completion_length or 64)
-        requests = [Request(s) for s in self.validation]
+        part = self.validation[processes.rank() :: processes.count()]
+        requests = [Request(s) for s in part]
         answers = HFGenerator(model, self.encoder).generate(requests, sampling)
         scores = accuracy("video_r1")(
-            prompts=[s.question for s in self.validation],
+            prompts=[s.question for s in part],
             completions=[a[0].text for a in answers],
-            solution=[s.answer for s in self.validation],
-            problem_type=[s.problem_type for s in self.validation],
+            solution=[s.answer for s in part],
+            problem_type=[s.problem_type for s in part],
         )
+        scores = processes.collect(list(scores))
         return sum(scores) / len(scores)

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
+from reproductions.shared.files import published, write_text
 from reproductions.shared.video.decode import Clip
-from reproductions.shared.video.frames import published
 from reproductions.shared.video.quarantine import Quarantined, safe_read
 from reproductions.shared.video.spec import FrameSpec
 
@@ -93,7 +93,7 @@ class FrameCache:
     def _store(self, entry: Path, clip: Clip) -> None:
         if clip.frames.nbytes > self.max_bytes:
             return
-        with published(entry) as name, open(name, "wb") as file:  # noqa: PTH123
+        with published(entry) as part, part.open("wb") as file:
             np.lib.format.write_array(file, np.ascontiguousarray(clip.frames), allow_pickle=False)
             file.write(json.dumps(clip.header()).encode())
             size = file.tell()  # once published, another process may remove it at any time
@@ -155,6 +155,5 @@ def file_hash(path: str | Path, memo: str | Path | None = None) -> str:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
     if note is not None and time.time() - status.st_mtime > _RACY_SECONDS:
-        with published(note) as temporary:
-            Path(temporary).write_text(json.dumps({"state": state, "hash": digest}), "ascii")
+        write_text(note, json.dumps({"state": state, "hash": digest}))
     return digest

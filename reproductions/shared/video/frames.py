@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-import os
-import secrets
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -18,6 +15,7 @@ import numpy as np
 from av.video.reformatter import Interpolation
 from numpy.typing import NDArray
 
+from reproductions.shared.files import published
 from reproductions.shared.video.decode import Clip
 
 
@@ -100,17 +98,6 @@ def strip(
     return buffer.getvalue()
 
 
-@contextmanager
-def published(path: Path) -> Iterator[str]:
-    """Name of a temporary file beside `path` that takes its place if the body succeeds."""
-    name = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
-    try:
-        yield str(name)
-        name.replace(path)
-    finally:
-        name.unlink(missing_ok=True)
-
-
 def write_mp4(
     path: str | Path,
     frames: NDArray[np.uint8],
@@ -159,7 +146,7 @@ def write_mp4(
     with (
         published(path) as name,
         av.open(
-            name, "w", format="mp4", options={"fflags": "+bitexact", "movflags": "+faststart"}
+            str(name), "w", format="mp4", options={"fflags": "+bitexact", "movflags": "+faststart"}
         ) as container,
     ):
         stream = container.add_stream("libx264", rate=rate)

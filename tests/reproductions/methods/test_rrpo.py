@@ -22,7 +22,7 @@ def tokens(ids, mask, margins, kl, beta=0.1):
     ids, mask = torch.tensor(ids), torch.tensor(mask)
     margin = torch.tensor(margins, requires_grad=True)
     pairs = [Pair(SAMPLE, "a", "b")] * (len(ids) // 2)
-    made = PairTokens(margin, torch.zeros(ids.shape), mask, ids, pairs, beta, lambda: kl)
+    made = PairTokens(margin, torch.zeros(ids.shape), mask, ids, pairs, beta, Context(), lambda: kl)
     return made, margin
 
 

@@ -39,11 +39,15 @@ def test_totals_by_hand():
     assert totals == pytest.approx([1.75, 2.0, -0.75, -1.0, 1.0, -2.0])
 
 
+def of(totals):
+    return Group(SAMPLE, [], [], [], [], totals=totals)
+
+
 def test_equal_rewards_leave_the_noise_alone():
-    found = advantages([1.5] * 4000, Context(rng=random.Random(0)))
+    found = advantages(of([1.5] * 4000), Context(rng=random.Random(0)))
     assert fmean(found) == pytest.approx(0.0, abs=2e-3)
     assert stdev(found) == pytest.approx(0.02, rel=0.05)
-    assert found[:5] == advantages([1.5] * 5, Context(rng=random.Random(0)))
+    assert found[:5] == advantages(of([1.5] * 5), Context(rng=random.Random(0)))
 
 
 def test_noise_is_added_to_the_advantages_of_grpo():
@@ -52,5 +56,5 @@ def test_noise_is_added_to_the_advantages_of_grpo():
             return deviation
 
     # 2 and 0: +-1 / (1.414214 + 1e-4) = +-0.707057, then + 0.02.
-    found = advantages([2.0, 0.0], Context(rng=Still()))
+    found = advantages(of([2.0, 0.0]), Context(rng=Still()))
     assert found == pytest.approx([0.727057, -0.687057], abs=1e-6)

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from reproductions.methods.univg_r1.method import advantages, region_iou, shape_rewards
+from reproductions.methods.univg_r1.method import advantages, region_iou
 from reproductions.shared.method import Context, Group, Sample
 
 
@@ -33,7 +33,8 @@ def group(overlap):
     n = len(overlap)
     sample = Sample(id="s", question="When?", answer="0.0 to 1.0")
     scores = {"region_iou": overlap, "format": [1.0] * n}
-    return Group(sample, [""] * n, ["ordered"] * n, [True] * n, [9] * n, scores)
+    totals = [i + 1.0 for i in overlap]
+    return Group(sample, [""] * n, ["ordered"] * n, [True] * n, [9] * n, scores, totals)
 
 
 def test_hard_groups_weigh_more():
@@ -41,11 +42,11 @@ def test_hard_groups_weigh_more():
 
     Mean IoU 0.1 with the same spread of relative size 0.2: weight e^0.9.
     """
-    medium = advantages(shape_rewards(group([0.0, 1.0]), Context()), Context())
+    medium = advantages(group([0.0, 1.0]), Context())
     assert medium == pytest.approx([-1.165658, 1.165658], abs=1e-3)
-    hard = shape_rewards(group([0.0, 0.2]), Context())
+    hard = advantages(group([0.0, 0.2]), Context())
     assert hard[1] / medium[1] == pytest.approx(math.exp(0.4), rel=1e-3)
 
 
 def test_equal_answers_teach_nothing_however_hard():
-    assert shape_rewards(group([0.0, 0.0, 0.0]), Context()) == [0.0, 0.0, 0.0]
+    assert advantages(group([0.0, 0.0, 0.0]), Context()) == [0.0, 0.0, 0.0]

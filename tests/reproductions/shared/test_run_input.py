@@ -183,14 +183,21 @@ def test_records_that_are_not_there_or_no_json(mine):
     assert "here" in refused(mine, "video_r1", "--data", str(mine))
 
 
-def test_too_few_records_for_a_batch(mine):
+def test_too_few_records_for_a_batch(mine, monkeypatch):
     """TRL drops a batch that is not full: with fewer records than groups it would train nothing."""
+    from reproductions.datasets import video_r1_260k
+
+    parsed, real = [], video_r1_260k.load
+    monkeypatch.setattr(
+        video_r1_260k, "load", lambda path, *a, **k: parsed.append(path.name) or real(path, *a, **k)
+    )
     write(mine / "my.jsonl", [record(i) for i in range(4)])
     write(mine / "eval.jsonl", [record(i) for i in range(4)])
     command = ["run", "video_r1", "--data", "my.jsonl", "--eval-data", "eval.jsonl", "--out", "o"]
     result = CliRunner().invoke(main, command)
     assert result.exit_code == 2
     assert "stages.rl.batch_size" in result.output and "4" in result.output
+    assert parsed == ["my.jsonl", "eval.jsonl"]  # each once
     assert not (mine / "o" / "stages").exists()
 
 

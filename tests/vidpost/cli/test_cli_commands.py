@@ -85,15 +85,6 @@ def test_a_users_mistake_is_one_message_and_exit_code_2() -> None:
         assert "Traceback" not in result.output
 
 
-def test_diff_shows_the_hooks_of_the_entry() -> None:
-    data = parsed("diff", "video-r1")
-    assert [hook["hook"] for hook in data["hooks"]] == ["build_group", "shape_rewards"]
-    assert data["hooks"][0]["code"].startswith("reproductions/methods/video_r1/method.py:")
-    mini = data["presets"]["mini.yaml against paper.yaml"]
-    assert "model.id" in [row["key"] for row in mini]
-    assert "shape_rewards" in vidpost("diff", "video-r1").output
-
-
 def test_schema(tmp_path: Path) -> None:
     schema = json.loads(vidpost("schema", "method").output)
     assert schema["properties"]["differs_in"]["description"]

@@ -110,21 +110,8 @@ def test_cached_findings_are_the_same(tmp_path: Path) -> None:
     assert list(imports.check(tmp_path)) == first != []
 
 
-def test_hooks_are_those_of_the_method_contract() -> None:
-    from reproductions.shared.method import HOOKS  # standard library only
-
-    assert methods.known_hooks(ROOT) == HOOKS
-
-
 def test_the_real_modules_agree_with_their_entries() -> None:
     assert [str(item) for item in methods.check(load(ROOT))] == []
-
-
-def test_a_set_to_none_hook_counts_as_unset(tmp_path: Path) -> None:
-    (tmp_path / "m.py").write_text('METHOD = Method(id="a", baseline="b", loss=None, frames=f)\n')
-    found = methods.read(tmp_path, "m.py")
-    assert found.hooks() == ["frames"]
-    assert (found.text("id"), found.text("baseline"), found.text("loss")) == ("a", "b", None)
 
 
 def test_every_task_of_the_synthetic_world_is_a_taxonomy_word() -> None:

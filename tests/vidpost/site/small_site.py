@@ -79,6 +79,9 @@ def make_root(root: Path) -> Path:
         "reproduce/index",
         "reproduce/presets",
         "reproduce/method",
+        "reproduce/engines",
+        "upstream/transformers-qwen2-5-vl-text-after-video",
+        "upstream/vllm-qwen3-vl-video-normalisation",
         "contribute/index",
     ):
         target = root / "docs" / f"{page}.md"

@@ -50,7 +50,12 @@ COMMANDS: dict[str, Command] = {
     "schema": Command("vidpost.cli.browse", "schema", "Contribute", "Print the JSON Schema."),
     "site": Command("vidpost.cli.site", "site", "Contribute", "Build or serve the site."),
     "run": Command("vidpost.cli.train", "run", "Run", "Run a method: train, evaluate, card."),
-    "eval": Command("vidpost.cli.train", "evaluate", "Run", "Evaluate a checkpoint."),
+    "eval": Command(
+        "vidpost.cli.evaluate", "evaluate", "Run", "Evaluate a model, on benchmarks too."
+    ),
+    "ask": Command("vidpost.cli.ask", "ask", "Run", "Ask a model about your own video."),
+    "tts": Command("vidpost.cli.tts", "tts", "Run", "Accuracy against compute, several methods."),
+    "cot": Command("vidpost.cli.cot", "cot", "Run", "Make chain-of-thought training data."),
     "claim": Command("vidpost.cli.train", "claim", "Run", "Test a method's claim over seeds."),
     "score": Command(
         "vidpost.cli.score", "score", "Run", "Score prediction logs under any project's rules."

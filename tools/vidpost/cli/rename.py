@@ -22,7 +22,7 @@ def rename(old: str, new: str, dry_run: bool) -> None:
 
     \b
     Example:
-      vidpost rename video_r1_zero video_r1_nothink --dry-run
+      vidpost rename long_rl longvila_r1 --dry-run
     """
     catalog = load()
     report = lint.check(catalog, contracts.check(catalog))

@@ -1,4 +1,4 @@
-"""`run`, `eval`, `claim` and `doctor`: the commands that train and measure.
+"""`run`, `claim` and `doctor`: the commands that train and test.
 
 Everything heavy is imported inside the commands, so `--help` costs nothing.
 """
@@ -58,9 +58,6 @@ def parse_overrides(pairs: tuple[str, ...]) -> dict[str, Any]:
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder (default runs/...).")
 @click.option("--resume", type=click.Path(path_type=Path), help="Continue this run.")
 @click.option("--dry-run", is_flag=True, help="Print the plan; nothing is run or downloaded.")
-@click.option(
-    "--packed/--no-packed", default=True, help="Compute a prompt once a group in the loss."
-)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def run(
     method: str | None,
@@ -73,13 +70,12 @@ def run(
     out: Path | None,
     resume: Path | None,
     dry_run: bool,
-    packed: bool,
     as_json: bool,
 ) -> None:
     """Train METHOD, evaluate every checkpoint and write a report."""
     if (method is None) == (resume is None):
         fail("give a method (vidpost run video_r1) or --resume FOLDER, not both and not neither.")
-    _quiet_libraries()
+    quiet_libraries()
     from reproductions.shared import run as engine
 
     overrides = parse_overrides(pairs)
@@ -98,7 +94,6 @@ def run(
                 video_root=video_root,
                 out=out,
                 smoke=smoke,
-                packed=packed,
             )
             settings = engine.settings_of(chosen, options)
             if dry_run:
@@ -112,7 +107,8 @@ def run(
             options = engine.with_folder(options, where)
             folder = engine.run(chosen, options)
     except engine.RunError as error:
-        fail(str(error))
+        several = int(os.environ.get("WORLD_SIZE", "1")) > 1
+        fail(f"process {os.environ.get('RANK')}: {error}" if several else str(error))
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] in ("torch", "transformers", "trl", "av", "peft"):
             fail(f"{error.name} is not installed. Training needs: pip install 'vidpost[train]'.")
@@ -122,10 +118,12 @@ def run(
         remedy = f"Continue with: vidpost run --resume {where}" if started else "Nothing was begun."
         click.echo(f"\nstopped. {remedy}", err=True)
         sys.exit(130)
-    _show_result(folder, as_json)
+    if os.environ.get("RANK", "0") == "0":
+        _show_result(folder, as_json)
 
 
-def _quiet_libraries() -> None:
+def quiet_libraries() -> None:
+    """Keep libraries from talking and from taking every core."""
     for name, value in {
         "TOKENIZERS_PARALLELISM": "false",
         "TRANSFORMERS_VERBOSITY": "error",
@@ -143,26 +141,37 @@ def _launch(settings: Any, where: Path) -> NoReturn:
     if settings.hardware.distributed in names:
         name = names[settings.hardware.distributed]
         command += ["--config_file", str(root / "launch" / "accelerate" / f"{name}.yaml")]
-    command += ["--num_processes", str(settings.hardware.devices), "-m", "vidpost.cli.main"]
+    else:
+        command += [
+            "--multi_gpu"
+        ]  # CPUs too: accelerate's --cpu starts one process, or asks for MPI
+    processes = settings.hardware.devices - settings.hardware.rollout_devices
+    command += ["--num_processes", str(processes), "-m", "vidpost.cli.main"]
     command += [*sys.argv[1:], "--out", str(where)]
-    click.echo(f"starting {settings.hardware.devices} processes: {shlex.join(command)}", err=True)
+    click.echo(f"starting {processes} processes: {shlex.join(command)}", err=True)
     os.execv(sys.executable, command)
 
 
 def _show_plan(settings: Any, method: Any, as_json: bool) -> None:
     from rich.console import Console
 
+    from reproductions.shared import scaling
     from reproductions.shared.models.sizes import PlanError
     from reproductions.shared.plan import make_plan, render
 
     try:
         plan = make_plan(settings, method)
+        layouts = scaling.layouts(settings, method) if settings.hardware.device == "cuda" else []
     except PlanError as error:
         fail(str(error))
     if as_json:
-        click.echo(json.dumps(plan.to_dict(), indent=1))
-    else:
-        Console().print(render(plan))
+        found = plan.to_dict() | {"scaling": [layout.to_dict() for layout in layouts]}
+        click.echo(json.dumps(found, indent=1))
+        return
+    Console().print(render(plan))
+    if layouts:
+        Console().print("\nThe same on other numbers of GPUs:")
+        Console().print(scaling.render(layouts, plan.like))
 
 
 def _require_machine(settings: Any) -> None:
@@ -260,7 +269,7 @@ def claim(
       vidpost claim video_r1
       vidpost claim video_r1 --seeds 0,1,2,3,4 --out runs/claim
     """
-    _quiet_libraries()
+    quiet_libraries()
     from reproductions.shared.claim import test_claim
     from reproductions.shared.run import Options, RunError
     from vidpost.catalog.loader import load
@@ -303,46 +312,6 @@ def claim(
     click.echo(f"card   {folder / 'card.yaml'}")
 
 
-@click.command(name="eval")
-@click.argument("run_folder", type=click.Path(path_type=Path))
-@click.option("--checkpoint", help="base, sft, rl ...; default: the last one.")
-@click.option("--data", type=click.Path(path_type=Path), help="Your records (Video-R1 format).")
-@click.option("--video-root", type=click.Path(path_type=Path), help="Folder of their videos.")
-@click.option("--seed", type=int, help="Fresh synthetic clips of this seed.")
-@click.option("--limit", type=click.IntRange(min=1), help="At most this many questions.")
-@click.option("--json", "as_json", is_flag=True, help="Print the scores as JSON.")
-def evaluate(
-    run_folder: Path,
-    checkpoint: str | None,
-    data: Path | None,
-    video_root: Path | None,
-    seed: int | None,
-    limit: int | None,
-    as_json: bool,
-) -> None:
-    """Evaluate a checkpoint of RUN_FOLDER on its held-out clips, fresh ones or your records.
-
-    \b
-    Examples:
-      vidpost eval runs/video_r1-20261122-101500 --seed 7
-      vidpost eval runs/video_r1-20261122-101500 --data my.jsonl --checkpoint sft
-    """
-    _quiet_libraries()
-    from reproductions.shared.run import RunError, evaluate_run
-
-    try:
-        result = evaluate_run(run_folder, checkpoint, data, video_root, seed, limit)
-    except RunError as error:
-        fail(str(error))
-    if as_json:
-        click.echo(json.dumps(result, indent=1))
-        return
-    from rich.console import Console
-
-    Console().print(result_table(result))
-    click.echo(f"predictions  {result['predictions']}")
-
-
 @click.command()
 @click.option("--parity", type=click.Path(path_type=Path), help="Check a run's last checkpoint.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
@@ -373,7 +342,7 @@ def doctor(parity: Path | None, as_json: bool) -> None:
 
 
 def _doctor_parity(folder: Path, as_json: bool) -> None:
-    _quiet_libraries()
+    quiet_libraries()
     from reproductions.shared.run import RunError, parity_of
 
     try:

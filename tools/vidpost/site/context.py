@@ -26,8 +26,8 @@ from vidpost.catalog.models import (
     TaxonomyWord,
     Work,
 )
+from vidpost.catalog.module import Hook, Module, baseline_does, read_module
 from vidpost.catalog.preset import leaves, read_mapping
-from vidpost.site.delta import BASELINE_DOES, Hook, Module, read_module
 from vidpost.site.text import number
 
 PLURAL = {"method": "methods", "benchmark": "benchmarks", "dataset": "datasets",
@@ -179,7 +179,7 @@ class Site:
         base = self.module(module.baseline) if module.baseline else None
         theirs = {hook.name: hook.does for hook in base.hooks} if base else {}
         return [
-            (hook.name, theirs.get(hook.name, (BASELINE_DOES[hook.name],)), hook)
+            (hook.name, theirs.get(hook.name, (baseline_does(hook.name, module.baseline),)), hook)
             for hook in module.hooks
         ]
 

@@ -23,13 +23,13 @@ from vidpost.catalog.models import (
     ResultCard,
     Work,
 )
+from vidpost.catalog.module import BASELINE_DOES, read_hooks
 from vidpost.export.bibtex import bibtex
 from vidpost.export.tables import COLUMNS, LIST
 from vidpost.export.text import plain
 from vidpost.site import context as ctx
 from vidpost.site import figures, guide, tables
 from vidpost.site.context import PLURAL, TITLE, Site
-from vidpost.site.delta import BASELINE_DOES, read_hooks
 from vidpost.site.fields import describe_models
 from vidpost.site.render import Renderer, base, raw
 from vidpost.site.text import number

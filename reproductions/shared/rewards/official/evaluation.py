@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import string
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -236,6 +238,44 @@ def cof_last_number(response: str) -> str | None:
 
 # -- letters ---------------------------------------------------------------------------------------
 
+_ENDS = (*choice.MARKS, '"')
+_TOLD = re.compile(
+    r"answer is|(?:correct|best) option is|choice is|i (?:would |will )?(?:choose|select|pick)",
+    re.IGNORECASE,
+)
+
+
+def position_letter(text: str, letters: Sequence[str] = "ABCD") -> str:
+    """lmms-eval's `extract_mcq_answer`: the place of a letter decides before its marks do.
+
+    After stripping marks from both ends: the first character unless it starts a word, then the last
+    one unless it ends a word, then the letter that comes up last behind "answer is", "choice is"
+    and their like, then the last "(X)", "X.", "X:", "X)", "X ", at last the last capital anywhere.
+    """
+    text = text.strip()
+    for mark in _ENDS:
+        text = text.strip(mark)
+    text = text.strip()
+    if text[:1] in letters and text and not text[1:2].isalpha():
+        return text[0]
+    if text[-1:] in letters and text and not text[-2:-1].isalpha():
+        return text[-1]
+    told = _TOLD.search(text)
+    if told:
+        behind = text[told.end() :]
+        first = {x: behind.find(x) for x in letters}
+        best = max(first, key=lambda x: first[x])
+        if first[best] >= 0:
+            return best
+    for form in ("(*)", "*.", "*:", "*)", "* "):
+        places = {x: text.rfind(form.replace("*", x)) for x in letters}
+        best = max(places, key=lambda x: places[x])
+        if places[best] >= 0:
+            return best
+    last = {x: text.rfind(x) for x in letters}
+    best = max(last, key=lambda x: last[x])
+    return best if last[best] >= 0 else ""
+
 
 def _mmmu(forms: Sequence[str], missing: str) -> Any:
     return lambda response, letters, contents: (
@@ -244,27 +284,69 @@ def _mmmu(forms: Sequence[str], missing: str) -> Any:
 
 
 def egoschema(response: str, letters: Sequence[str], contents: dict[str, str]) -> list[Any]:
-    """lmms-eval's EgoSchema: (letter or random, whether one was read)."""
-    found = choice.last_marked(response, letters, contents)
-    return [found or RANDOM, bool(found)]
+    """lmms-eval's EgoSchema: (letter or random, whether one was read).
+
+    The letter whose last "(X)", "X " or "X." comes first; in answers of more than five words
+    without any, the option text that comes first.
+    """
+    for mark in choice.MARKS:
+        response = response.strip(mark)
+    response = f" {response} "
+    places = {
+        x: max(response.rfind(form) for form in (f"({x})", f"{x} ", f"{x}.")) for x in letters
+    }
+    found = [x for x in letters if places[x] >= 0]
+    if not found and len(response.split()) > 5:
+        lower = response.lower()
+        places = {x: lower.find(content.lower()) for x, content in contents.items()}
+        found = [x for x in letters if places.get(x, -1) >= 0]
+    if not found:
+        return [RANDOM, False]
+    return [min(found, key=lambda x: places[x]), True]
 
 
 def capital_or_first(response: str, letters: Sequence[str], contents: dict[str, str]) -> str:
-    """TOMATO and WorldSense in lmms-eval: the first capital, else the first option."""
-    found = choice.first_capital(response, letters[-1], choice.PREFIXES)
-    return found or str(letters[0])
+    """TOMATO and WorldSense in lmms-eval: the last "(X)", else the first option letter that occurs.
+
+    "First" is by the alphabet, so that "Answer: B" is A. Answers of more than five words without a
+    letter are searched for option texts; what is left is the first option.
+    """
+    for mark in choice.MARKS:
+        response = response.strip(mark)
+    response = f" {response} "
+    marked = {x: response.rfind(f"({x})") for x in letters}
+    if max(marked.values(), default=-1) >= 0:
+        return max(letters, key=lambda x: marked[x])
+    named = [x for x in letters if x in response]
+    if named:
+        return named[0]
+    if len(response.split()) > 5:
+        lower = response.lower()
+        places = {x: lower.rfind(content.lower()) for x, content in contents.items()}
+        best = max(places, key=lambda x: places[x], default="")
+        if best and places[best] >= 0:
+            return best
+    return str(letters[0])
 
 
 def capital_or_random(response: str, letters: Sequence[str], contents: dict[str, str]) -> str:
-    """LongVideoBench in lmms-eval: the first capital, else a random option."""
-    return choice.first_capital(response, letters[-1], choice.PREFIXES) or RANDOM
+    """LongVideoBench in lmms-eval: the first capital A..E, else a random option."""
+    return choice.first_capital(response, "E", choice.PREFIXES) or RANDOM
+
+
+_SAID = re.compile(r"(?:answer|option)\s*(?:is|:)\s*([a-e])", re.IGNORECASE)
 
 
 def minerva(response: str) -> str:
-    """lmms-eval's MINERVA: the last letter that stands alone, else the first capital."""
-    return choice.word_letter(response, "E", ignore_case=False, which=-1) or choice.first_capital(
-        response, "E"
-    )
+    """lmms-eval's MINERVA: the last "answer is X" or "answer: X", else the last capital.
+
+    "Answer:" itself holds no A.
+    """
+    told = _SAID.findall(response)
+    if told:
+        return str(told[-1]).upper()
+    found = re.findall("[A-E]", response.replace("Answer:", ""))
+    return str(found[-1]) if found else ""
 
 
 _PUNCTUATION = ';/[]"{}()=+\\_-><@`,?!'
@@ -319,24 +401,48 @@ def holmes(pred: str) -> str:
     return choice.ladder(answer or "", "ABCDEF", ("* |*:|[*", "*")) or "WRONG"
 
 
-def spatial_option(answer_text: str, choices: Sequence[str]) -> str | bool:
-    """VLMEvalKit's spatial_bench: a lone letter, "answer is X", a tagged one; False if unclear."""
+_NUMBER = re.compile(r"\d{1,300}(?:\.\d{1,300})?")
+_LONE = re.compile(r"[^A-Za-z]*([A-F])[^A-Za-z]*|[\s(\[*`_]*([a-f])[\s)\]*`_]*")
+_STANDING = re.compile(r"(?<![A-Za-z])([A-F])(?=[\s.,;:!?)]|$|[^\w\s]+(?:\s|$))")
+_SAYS = re.compile(r"\banswer\b\s*(?:is|:)?\s*:?\s*\(?([A-F])\b", re.IGNORECASE)
+_LEADS = re.compile(r"\s*([A-F])\s?(?:[.):]|-)\s")
+TAIL_LINES, TAIL_CHARACTERS = 6, 800
+
+
+def spatial_option(answer_text: str, choices: Sequence[str] | None = None) -> str | bool:
+    """VLMEvalKit's spatial_bench: the tagged letter, else from the last line up; False if unclear.
+
+    A line counts if it is a lone letter, says "answer is X", starts with "X.", "X)" or "X:", or has
+    one capital option letter alone; a line with two of them is passed over.
+    """
     plain_text = answer_text.strip()
-    tagged = re.search(r"<answer>\s*+\(?([A-Fa-f])", plain_text)
+    tagged = re.search(r"(?:^<answer>|<answer>(?=[^<]*</answer>))\s*+\(?([A-Fa-f])", plain_text)
     if tagged:
         return tagged.group(1).upper()
     closing = re.findall(r"\b([A-F])\b[^A-Za-z]{0,20}</answer>", plain_text)
     if closing:
         return str(closing[-1])
-    if re.fullmatch(r"\W{0,20}[A-Fa-f]\W{0,20}", plain_text):
-        return re.sub(r"\W", "", plain_text).upper()
-    phrase = re.search(
-        r"\b(?:answer|option|choice)\b\s*+(?:is|:)?+\s*+:?+\W{0,10}\b([a-f])\b", plain_text.lower()
-    )
-    if phrase:
-        return phrase.group(1).upper()
-    alone = set(re.findall(r"\b[A-F]\b", plain_text))
-    return alone.pop() if len(alone) == 1 else False
+    letters = [c for c in choices or () if re.fullmatch("[A-F]", c)] or list("ABCDEF")
+    lines = [line.strip() for line in plain_text.splitlines() if line.strip()]
+    for line in reversed(lines[-TAIL_LINES:]):
+        alone = _LONE.fullmatch(line)
+        if alone:
+            return str(alone.group(1) or alone.group(2)).upper()
+        leads = _LEADS.match(line)
+        if leads and leads.group(1) in letters:
+            return leads.group(1)
+        told = _SAYS.search(line)
+        if told:
+            return told.group(1).upper()
+    told = _SAYS.search(plain_text)
+    if told:
+        return told.group(1).upper()
+    for line in reversed(lines):
+        found = set(_STANDING.findall(line))
+        found = found.intersection(letters) or found
+        if len(found) == 1:
+            return str(found.pop())
+    return False
 
 
 def cgbench_result(response: str, rest: str) -> int:
@@ -412,15 +518,26 @@ def rated(output: str, *, asserts: bool) -> int | Failed:
 
 
 def mmvu_rule(doc: Arguments, prediction: str) -> bool:
-    """MMVU: the letter or option anywhere in the output; open answers by substrings or words."""
-    pred, gold = prediction.strip().lower(), doc["answer"].strip().lower()
+    """MMVU: does the output hold the letter as a word, or the option's text?
+
+    It also counts if it holds the letter inside any word and one longer word of the option. Open
+    answers: either text lies in the other (so the empty answer is right), the first numbers are
+    equal without their signs, or, for golds of two to five words, the output holds each word of
+    more than two letters (so "a b" is answered by anything).
+    """
+    pred, gold = (" ".join(t.lower().split()) for t in (prediction, doc["answer"]))
     if doc["question_type"] == "multiple-choice":
-        option = doc["choices"].get(gold.upper(), "").lower()
-        letter = re.search(rf"\b{re.escape(gold)}\b", pred)
-        return bool(letter) or bool(option and option in pred)
-    wanted = set(re.findall(r"\w+", gold))
-    shared = len(wanted.intersection(re.findall(r"\w+", pred)))
-    return gold in pred or pred in gold or 2 * shared >= len(wanted) > 0
+        option = str(doc["choices"].get(gold.upper(), "")).lower()
+        if re.search(rf"\b{re.escape(gold)}\b", pred) or (option and option in pred):
+            return True
+        return gold in pred and any(w in pred for w in option.split() if len(w) > 2)
+    first = [_NUMBER.search(unicodedata.normalize("NFKC", t)) for t in (pred, gold)]
+    if gold in pred or pred in gold:
+        return True
+    if first[0] and first[1] and float(first[0].group()) == float(first[1].group()):
+        return True
+    words, said = ([w.strip(string.punctuation) for w in t.split()] for t in (gold, pred))
+    return 2 <= len(words) <= 5 and all(w in said for w in words if len(w) > 2)
 
 
 # -- records of lmms-eval --------------------------------------------------------------------------
@@ -428,7 +545,7 @@ def mmvu_rule(doc: Arguments, prediction: str) -> bool:
 
 def videomme_record(doc: Arguments, results: list[str]) -> Arguments:
     """lmms-eval's Video-MME record."""
-    pred = choice.position_letter(results[0])
+    pred = position_letter(results[0])
     return {
         "videomme_perception_score": {
             "question_id": doc["question_id"],
@@ -450,7 +567,7 @@ def mlvu_record(doc: Arguments, results: list[str]) -> Arguments:
         "mlvu_percetion_score": {
             "question_id": doc["question"],
             "task_type": doc["task_type"],
-            "pred_answer": choice.position_letter(results[0]),
+            "pred_answer": position_letter(results[0]),
             "answer": doc["answer"],
         }
     }
@@ -478,13 +595,11 @@ def _silvr(letters: str) -> Adapter:
 _BY_REPOSITORY: dict[str, dict[str, Adapter]] = {
     "EvolvingLMMs-Lab/lmms-eval": {
         "_task_utils.extract_mcq_answer": plain(
-            lambda response, choices: choice.position_letter(response, choices or "ABCD")
+            lambda response, choices: position_letter(response, choices or "ABCD")
         ),
         "videomme_process_results": plain(videomme_record),
         "lvbench_process_results": plain(
-            lambda doc, results: {
-                "lvbench_score": choice.position_letter(results[0]) == doc["answer"]
-            }
+            lambda doc, results: {"lvbench_score": position_letter(results[0]) == doc["answer"]}
         ),
         "mlvu_process_results": plain(mlvu_record),
         "videomme_aggregate_results": plain(percent_right),
@@ -507,7 +622,7 @@ _BY_REPOSITORY: dict[str, dict[str, Adapter]] = {
         "evaluate_longvideobench": plain(_longvideobench),
         "mmvu.evaluate_with_rule_based": plain(mmvu_rule),
         "videommmu.parse_multi_choice_response": plain(
-            lambda s, letters, contents: choice.position_letter(s, letters) or "No Answer Found."
+            lambda s, letters, contents: position_letter(s, letters) or "No Answer Found."
         ),
         "videommmu.eval_open(parse_open_response)": plain(
             lambda s, gold: text.open_match(gold, text.open_candidates(s))

@@ -8,8 +8,10 @@ import pytest
 
 pytest.importorskip("torch")
 
-from reproductions.shared.evaluation.outcome import SCORE, _cost, protocol_of, summarise
+from reproductions.shared.evaluation.outcome import SCORE, protocol_of, summarise
+from reproductions.shared.evaluation.runner import cost_of
 from reproductions.shared.evaluation.statistics import wilson
+from reproductions.shared.evaluation.strategies import MOST_VOTES, equal_votes
 from reproductions.shared.prompts import answer_only
 from reproductions.shared.run import (
     Options,
@@ -95,12 +97,20 @@ def test_how_many_answers_were_cut():
 
 
 def test_cost():
-    assert _cost(records([1, 0, 1])) == {
-        "tokens_in": 150,
-        "tokens_out": 30,
-        "frames": 24,
-        "seconds": 0.75,
-    }
+    total = cost_of(records([1, 0, 1]))
+    wanted = {"tokens_in": 150, "tokens_out": 30, "frames": 24, "seconds": 0.75}
+    assert {k: total[k] for k in wanted} == wanted and total["calls"] == 0
+    result = summarise({"a": records([1, 0]), "b": records([1, 1])})
+    assert result["cost"]["b"]["tokens_out"] == 20 and result["failed"] == {"a": 0, "b": 0}
+
+
+def test_votes_that_cost_as_much():
+    """Greedy: 50 in, 10 out. A strategy of 200 in and 40 out: 50 + n x 10 >= 240, so n = 19."""
+    greedy = records([1])
+    spent = [greedy[0] | {"tokens_in": 200, "tokens_out": 40}]
+    assert equal_votes(greedy, spent) == 19
+    assert equal_votes(greedy, greedy) == 1
+    assert equal_votes(greedy, [greedy[0] | {"tokens_in": 10**6}]) == MOST_VOTES
 
 
 def test_the_protocol_is_what_makes_scores_comparable(clips):

@@ -59,7 +59,7 @@ def test_shuffled_pixels_fail(measure, monkeypatch):
         video = dict(prompt.video)
         order = torch.randperm(len(video["pixel_values_videos"]))
         video["pixel_values_videos"] = video["pixel_values_videos"][order]
-        return replace(prompt, video=video)
+        return replace(prompt, views=(video,))
 
     patch_prompts(monkeypatch, shuffle)
     result = measure()
@@ -68,7 +68,7 @@ def test_shuffled_pixels_fail(measure, monkeypatch):
 
 
 def test_missing_pixels_fail(measure, monkeypatch):
-    patch_prompts(monkeypatch, lambda prompt: replace(prompt, video={}))
+    patch_prompts(monkeypatch, lambda prompt: replace(prompt, views=()))
     assert not measure().passed
 
 

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from reproductions.shared.evaluation.runner import evaluate
-from reproductions.shared.inference.engine import Completion, Sampling
+from reproductions.shared.evaluation.runner import EvaluationError, evaluate
+from reproductions.shared.inference.engine import Completion, Prediction, Request, Sampling
 from reproductions.shared.inference.scripted import ScriptedGenerator
 from reproductions.shared.method import Sample
 from reproductions.shared.rewards.rules import accuracy
@@ -41,7 +41,7 @@ def test_every_question_is_asked_once_and_scored(tmp_path):
     told = []
     records = ask(path, generator, progress=told.append, prompt=lambda s: f"<{s.question}>")
     assert asked(generator) == [["a", "b"], ["c"]]
-    assert told == [2, 1]
+    assert told == [1, 1, 1]
     assert [r["id"] for r in records] == ["a", "b", "c"]
     assert [r["score"] for r in records] == [1.0, 0.0, 0.0]
     first = records[0]
@@ -123,3 +123,48 @@ def test_times_and_facts_of_the_generator_are_noted(tmp_path):
     (record,) = records
     assert (record["finished"], record["tokens_in"], record["tokens_out"]) == (False, 57, 2)
     assert (record["frames"], record["times"]) == (8, [0.5, 1.5])
+
+
+def tries(sample, generator):
+    """Asks twice; fails on b."""
+    first, second = (generator.generate([Request(sample)], GREEDY)[0][0] for _ in range(2))
+    if sample.id == "b":
+        raise ValueError(f"no idea after {second.text}")
+    return Prediction(
+        first.text, ((1.0, 3.0),), ({"step": "x", "odd": {1, 2}, "long": "y" * 9999},)
+    )
+
+
+def test_a_strategy_that_fails_is_counted_and_asked_again(tmp_path):
+    path = tmp_path / "x.jsonl"
+    generator = scripted()
+    a, b, _ = ask(path, generator, decode=tries, batch=8)
+    assert [len(call) for call in generator.calls] == [3, 3]  # side by side
+    assert (b["score"], b["failure"]) == (0.0, "ValueError: no idea after <answer>4</answer>")
+    assert a["calls"] == b["calls"] == 2 and not b["finished"] and "failure" not in a
+    assert a["evidence"] == [[1.0, 3.0]] and 1.0 < a["times"][0] < a["times"][-1] < 3.0
+    (step,) = a["trace"]
+    assert step["odd"] == "{1, 2}" and len(step["long"]) == 2000
+    again = scripted()
+    ask(path, again, decode=lambda s, g: g.generate([Request(s)], GREEDY)[0][0].text)
+    assert asked(again) == [["b"]]
+
+
+def test_an_endless_strategy_is_a_failure(tmp_path):
+    def endless(sample, generator):
+        while True:
+            generator.generate([Request(sample)], GREEDY)
+
+    records = ask(tmp_path / "x.jsonl", decode=lambda s, g: "A" if s.id == "a" else endless(s, g),
+                  max_calls=5)  # fmt: skip
+    assert [r.get("failure", "")[:11] for r in records] == ["", "BudgetError", "BudgetError"]
+    assert records[1]["calls"] == 5
+
+
+def test_if_everything_fails_it_is_not_the_questions(tmp_path):
+    class Gone(ScriptedGenerator):
+        def generate(self, requests, sampling):
+            raise ConnectionError("no server")
+
+    with pytest.raises(EvaluationError, match=r"every question failed.*ConnectionError: no server"):
+        ask(tmp_path / "x.jsonl", Gone(str))

@@ -117,18 +117,19 @@ def request(name, n=1, **extra):
 def test_random_numbers_belong_to_the_request():
     sampling = Sampling(temperature=1.0, max_new_tokens=4, seed=3)
     a, b = request("a", 2), request("b", 3)
-    both = _noise([a, b], sampling)
+    both = _noise([a, b], sampling, 4)
     assert both.shape == (5, 4) and both.dtype == torch.float64
-    assert torch.equal(both, torch.cat([_noise([a], sampling), _noise([b], sampling)]))
+    assert torch.equal(both, torch.cat([_noise([a], sampling, 4), _noise([b], sampling, 4)]))
     assert len(set(both[:, 0].tolist())) == 5
     others = [
-        _noise([request("a", 2, stream=1)], sampling),
-        _noise([request("a", 2, order=(1, 0))], sampling),
-        _noise([a], Sampling(temperature=1.0, max_new_tokens=4, seed=4)),
+        _noise([request("a", 2, stream=1)], sampling, 4),
+        _noise([request("a", 2, order=(1, 0))], sampling, 4),
+        _noise([request("a", 2, prefix="<think>")], sampling, 4),
+        _noise([a], Sampling(temperature=1.0, max_new_tokens=4, seed=4), 4),
     ]
     assert all(not torch.equal(o, both[:2]) for o in others)
     # A prefix of the answers is the same when more are asked for.
-    assert torch.equal(_noise([request("a", 5)], sampling)[:2], both[:2])
+    assert torch.equal(_noise([request("a", 5)], sampling, 4)[:2], both[:2])
 
 
 @given(sizes=st.lists(st.integers(1, 9), max_size=20), rows=st.integers(1, 12))

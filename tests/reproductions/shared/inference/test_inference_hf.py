@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from engine_fixtures import padded, text_only
 
 torch = pytest.importorskip("torch")
 
 from reproductions.shared.inference import hf  # noqa: E402
-from reproductions.shared.inference.engine import Request, Sampling  # noqa: E402
+from reproductions.shared.inference.engine import (  # noqa: E402
+    Message,
+    Request,
+    Sampling,
+    Shown,
+)
 from reproductions.shared.inference.hf import HFGenerator  # noqa: E402
+from reproductions.shared.models import attention  # noqa: E402
 from reproductions.shared.models.encode import base_of  # noqa: E402
 from reproductions.shared.training.forward import Part, score_packed  # noqa: E402
 
@@ -115,6 +123,48 @@ def test_an_answer_depends_on_its_request_alone(engine, loaded, eos):
                 assert a.logprobs == pytest.approx(b.logprobs, abs=1e-5)
 
 
+def test_answers_that_share_the_keys_of_their_prompt_are_those_that_copy_them(
+    engine, loaded, eos, monkeypatch
+):
+    """Where attention is not ours ("eager"), each answer gets a copy of the prompt's keys."""
+    model, encoder = loaded
+    copying = engine.model(fused=True, attention="eager")
+    ends = list(range(40))
+    eos(ends)  # answers end at different steps, so that the batch shrinks
+    monkeypatch.setattr(attention, "ROOM", 8)  # and the room for keys grows
+    copying.generation_config.eos_token_id = ends
+    requests = requests_of(engine)
+    sampling = Sampling(temperature=1.0, max_new_tokens=24, seed=3)
+    shared = HFGenerator(model, encoder).generate(requests, sampling)
+    copied = HFGenerator(copying, encoder).generate(requests, sampling)
+    assert len({len(a.ids) for g in shared for a in g}) > 2
+    for ours, theirs in zip(shared, copied, strict=True):
+        assert [a.ids for a in ours] == [a.ids for a in theirs]
+        for a, b in zip(ours, theirs, strict=True):
+            assert a.logprobs == pytest.approx(b.logprobs, abs=1e-5)
+
+
+def test_the_keys_of_a_prompt_are_kept_once(engine, loaded):
+    """Memory and traffic of a rollout grow with P + G R, not with G (P + R)."""
+    model, encoder = loaded
+    prompt = encoder(engine.samples[0])
+    with torch.inference_mode():
+        cache, _, _ = HFGenerator(model, encoder)._prefill([prompt])
+        cache.expand(torch.zeros(16, dtype=torch.long), [0])
+        for step in range(3):
+            at = torch.full((3, 16, 1), prompt.next_position + step)
+            model(
+                input_ids=torch.ones(16, 1, dtype=torch.long),
+                position_ids=at,
+                past_key_values=cache,
+                use_cache=True,
+            )
+    assert cache.get_seq_length() == len(prompt.ids) + 3
+    for layer in cache.layers:
+        assert layer.keys.shape[0] == 1 and layer.keys.shape[2] == len(prompt.ids)
+        assert layer.own[0].shape[0] == 16 and layer.own[0].shape[2] == attention.ROOM
+
+
 def test_several_answers_differ_and_streams_differ(engine, loaded):
     model, encoder = loaded
     sample = engine.samples[0]
@@ -146,17 +196,19 @@ def test_logprobs_are_those_the_trainer_computes(engine, temperature):
 def test_each_prompt_is_prefilled_once_and_each_video_encoded_once(engine, loaded, shapes):
     model, encoder = loaded
     sample, other = engine.samples[0], engine.samples[2]
+    again = replace(sample, question="What is red?")
     patches = []
     hook = base_of(model).visual.register_forward_pre_hook(
         lambda module, args, kwargs: patches.append(len((args or [kwargs["hidden_states"]])[0])),
         with_kwargs=True,
     )
     sampling = Sampling(temperature=1.0, max_new_tokens=5)
-    # The same prompt twice: two requests, one video.
-    requests = [Request(sample, 4), Request(other, 4), Request(sample, 4, stream=1)]
+    # The same prompt twice, and another question about the same video.
+    requests = [Request(s, 3) for s in (sample, other, again)] + [Request(sample, 3, stream=1)]
     HFGenerator(model, encoder).generate(requests, sampling)
     hook.remove()
-    assert shapes == [(3, len(encoder(sample).ids))] + [(12, 1)] * 4
+    longest = max(len(encoder(r.sample).ids) for r in requests)
+    assert shapes == [(3, longest)] + [(12, 1)] * 4
     one = len(encoder(sample).video["pixel_values_videos"])
     assert patches == [2 * one]
 
@@ -218,3 +270,87 @@ def test_a_request_for_no_answers_gets_none(engine, loaded, shapes):
     assert [len(g) for g in answers] == [0, 2, 0]
     assert shapes[0] == (1, len(encoder(b).ids))
     assert HFGenerator(model, encoder).generate([Request(a, 0)], Sampling()) == [[]]
+
+
+def test_an_answer_goes_on_from_its_prefix(engine, loaded):
+    """Greedy: the rest of an answer follows from its beginning; it is not repeated."""
+    model, encoder = loaded
+    generator = HFGenerator(model, encoder)
+    sample = engine.samples[0]
+    (whole,) = generator.generate([Request(sample)], Sampling(max_new_tokens=12))[0]
+    for cut in range(1, 12):
+        begun = encoder.tokenizer.decode(list(whole.ids[:cut]))
+        split = encoder.tokenizer(begun, add_special_tokens=False)["input_ids"]
+        if split == list(whole.ids[:cut]):  # else the text is cut into other tokens
+            (rest,) = generator.generate(
+                [Request(sample, prefix=begun)], Sampling(max_new_tokens=12 - cut)
+            )[0]
+            assert rest.ids == whole.ids[cut:]
+            assert rest.prompt_tokens == whole.prompt_tokens + cut
+            return
+    pytest.fail("no beginning of the answer keeps its tokens")
+
+
+def test_an_answer_ends_before_a_stop_text(engine, loaded):
+    model, encoder = loaded
+    generator = HFGenerator(model, encoder)
+    request = Request(engine.samples[0], 3)
+    hot = {"temperature": 1.0, "max_new_tokens": 16}
+    for answer in generator.generate([request], Sampling(**hot))[0]:
+        stop = answer.text[5:8]
+        again = generator.generate([request], Sampling(**hot, stop=("never", stop)))[0]
+        (same,) = [a for a in again if answer.ids[: len(a.ids)] == a.ids]
+        assert same.text == answer.text[: answer.text.index(stop)]
+        assert same.finished and len(same.ids) < len(answer.ids)
+
+
+def test_choices_leave_nothing_else(engine, loaded, eos):
+    model, encoder = loaded
+    generator = HFGenerator(model, encoder)
+    requests = [Request(s, 8) for s in engine.samples[:2]]
+    choices = ("yes", "no", "red", "red and blue", "1", "10")
+    hot = Sampling(temperature=1.0, max_new_tokens=1, choices=choices)
+    answers = [a for group in generator.generate(requests, hot) for a in group]
+    assert {a.text for a in answers} <= set(choices) and len({a.text for a in answers}) > 1
+    assert all(a.finished for a in answers)
+    # Log-probabilities are the model's own: not 0 where one choice alone is left.
+    (one,) = generator.generate(requests[:1], Sampling(choices=("red and blue",)))[:1]
+    assert one[0].text == "red and blue" and max(one[0].logprobs) < -0.1
+    ids = encoder.tokenizer("red and blue", add_special_tokens=False)["input_ids"]
+    assert list(one[0].ids) == ids
+    prompt = encoder(engine.samples[0])
+    full = torch.cat([prompt.ids, torch.tensor(ids)])
+    positions = torch.arange(len(ids)).expand(3, -1) + prompt.next_position
+    with torch.no_grad():
+        logits = model(
+            input_ids=full[None],
+            position_ids=torch.cat([prompt.positions, positions], 1)[:, None],
+            **prompt.video,
+        ).logits[0]
+    exact = logits[len(prompt.ids) - 1 : -1].log_softmax(-1)
+    wanted = [exact[i, t].item() for i, t in enumerate(ids)]
+    assert list(one[0].logprobs) == pytest.approx(wanted, abs=1e-4)
+
+
+def test_a_conversation_shows_two_parts(engine, loaded):
+    """Two views in one prompt, next to other prompts: the same tokens as alone."""
+    model, encoder = loaded
+    encoder = engine.encoder(model)
+    from reproductions.shared.models.show import reader
+    from reproductions.shared.video.decode import probe, read_frames
+
+    encoder.read = reader(engine.spec, read_frames, probe)
+    a, b = engine.samples[:2]
+    talk = (
+        Message("user", "First.", Shown(span=(0.0, 3.0), frames=4)),
+        Message("assistant", "I see."),
+        Message("user", "Now?", Shown(times=(5.0, 6.0))),
+    )
+    generator = HFGenerator(model, encoder)
+    requests = [Request(b), Request(a, messages=talk), Request(a), Request(text_only(a))]
+    sampling = Sampling(max_new_tokens=8)
+    side_by_side = generator.generate(requests, sampling)
+    assert [g[0].frames for g in side_by_side] == [8, 6, 8, 0]
+    for request, group in zip(requests, side_by_side, strict=True):
+        (alone,) = generator.generate([request], sampling)
+        assert alone[0].ids == group[0].ids

@@ -15,10 +15,12 @@ torchvision_cure.apply()
 
 from transformers.video_utils import VideoMetadata  # noqa: E402
 
+from reproductions.shared.inference.engine import Message, Shown  # noqa: E402
 from reproductions.shared.models.encode import (  # noqa: E402
     base_of,
     shared_vision,
     videos_of,
+    views_of,
 )
 from reproductions.shared.video.decode import video_metadata  # noqa: E402
 
@@ -116,15 +118,16 @@ def test_equal_prompts_are_encoded_once_and_the_memory_is_bounded(engine, loaded
     a, b, c = engine.samples[:3]
     prompt = loaded[1](a)
     size = sum(t.nbytes for t in (prompt.ids, prompt.positions, *prompt.video.values()))
+    size += engine.read(a.video).frames.nbytes  # clips are remembered as well
     encoder = engine.encoder(model, keep_bytes=int(2.5 * size))
     engine.reads.clear()
     assert encoder(a) is encoder(a)
     assert encoder(a, (1, 0, 2, 3, 4, 5, 6, 7)) is not encoder(a)
-    assert len(engine.reads) == 2
+    assert len(engine.reads) == 1
     encoder(b), encoder(c)
-    assert len(engine.reads) == 4
+    assert len(engine.reads) == 3
     encoder(a)
-    assert len(engine.reads) == 5
+    assert len(engine.reads) == 4
     # A strategy that asks a sub-question keeps the sample's id.
     other = replace(a, question="What is red?")
     assert encoder.tokenizer.decode(encoder(other).ids) != encoder.tokenizer.decode(encoder(a).ids)
@@ -214,3 +217,83 @@ def test_vision_tokens_are_forbidden(engine, loaded):
     _, encoder = loaded
     names = encoder.tokenizer.convert_ids_to_tokens(encoder.forbidden_ids())
     assert set(names) == {"<|image_pad|>", "<|video_pad|>", "<|vision_start|>", "<|vision_end|>"}
+
+
+def parts(engine):
+    """The reader of a run on this engine's clips."""
+    from reproductions.shared.models.show import reader
+    from reproductions.shared.video.decode import probe, read_frames
+
+    def read(path, spec):
+        engine.reads.append(path)
+        return read_frames(path, spec)
+
+    return reader(engine.spec, read, probe)
+
+
+def user(text, **shown):
+    return Message("user", text, Shown(**shown) if shown else None)
+
+
+def test_a_conversation_shows_parts_of_the_video(engine, loaded):
+    encoder = engine.encoder(loaded[0])
+    encoder.read = parts(engine)
+    a = engine.samples[0]
+    talk = (
+        Message("system", "Look."),
+        user("How many?", frames=8),
+        Message("assistant", "Again."),
+        user("Now?", span=(2.0, 6.0), frames=2),
+        user("And?", times=(1.0, 5.0)),
+    )
+    prompt = encoder(a, messages=talk, prefix="<think>")
+    assert len(prompt.views) == 3
+    assert prompt.times[:8] == engine.read(a.video).times
+    assert prompt.times[8:] == (2.0, 6.0, 1.0, 5.0)
+    assert prompt.text.endswith("assistant\n<think>") and "Again." in prompt.text
+    grid = [v["video_grid_thw"].tolist()[0] for v in prompt.views]
+    assert grid == [[4, 2, 2], [1, 2, 2], [1, 2, 2]]
+    whole = videos_of([prompt], "cpu")
+    assert whole["video_grid_thw"].tolist() == grid
+    assert torch.equal(whole["pixel_values_videos"][:16], encoder(a).video["pixel_values_videos"])
+    inputs = encoder.tokenizer.decode(encoder(a, messages=talk).ids)
+    assert inputs == encoder.tokenizer.decode(prompt.ids).removesuffix("<think>")
+
+
+def test_questions_about_one_video_share_what_is_seen(engine, loaded):
+    encoder = engine.encoder(loaded[0])
+    engine.reads.clear()
+    a, other = engine.samples[0], replace(engine.samples[0], question="What is red?")
+    one, two = encoder(a), encoder(other)
+    assert one is not two and one.views[0] is two.views[0] and len(engine.reads) == 1
+    assert views_of([one, two, encoder(engine.samples[1]), one])[1] == [0, 0, 1, 0]
+
+
+def test_zoom_and_budget(engine, loaded):
+    encoder = engine.encoder(loaded[0])
+    encoder.read = parts(engine)
+    a = engine.samples[0]
+    whole = engine.read(a.video).frames[0]
+    box = (0.5, 0.0, 1.0, 0.5)
+    zoomed = encoder.read(a.video, Shown(frames=2, box=box)).frames[0]
+    assert zoomed.shape == whole.shape
+    side = len(whole) // 2
+    corner = torch.tensor(whole[:side, side:].copy()).float().mean((0, 1))
+    assert (torch.tensor(zoomed.copy()).float().mean((0, 1)) - corner).abs().max() < 12
+
+
+@pytest.mark.parametrize("shown", [{"times": (1.0, 99.0)}, {"span": (3.0, 60.0)}])
+def test_moments_outside_the_video_are_refused(engine, loaded, shown):
+    encoder = engine.encoder(loaded[0])
+    encoder.read = parts(engine)
+    with pytest.raises(ValueError, match=r"(99|60) s lies outside the video, which lasts 8\.000 s"):
+        encoder(engine.samples[0], messages=(user("?", **shown),))
+    with pytest.raises(ValueError, match="the sample has none"):
+        encoder(text_only(engine.samples[0]), messages=(user("?", frames=2),))
+
+
+def test_the_frames_hook_chooses_the_moments(engine, loaded):
+    encoder = engine.encoder(loaded[0])
+    encoder.read = parts(engine)
+    encoder.choose = lambda sample: [1.0, 2.0, 3.0, 7.0]
+    assert encoder(engine.samples[0]).times == (1.0, 2.0, 3.0, 7.0)

@@ -26,6 +26,7 @@ KINDS = {
     "free-form": "the runner opens the red doors",
     "regression": "-4.5",
     "temporal grounding": "3 to 5",
+    "tracking": "[[0, 0, 2, 2]]",
     "": "",
 }
 TAGS = "<think> </think> <answer> </answer> <answer>B</answer>"
@@ -38,6 +39,8 @@ OUTPUTS = st.one_of(st.text(), st.lists(PIECES | st.text(max_size=5), max_size=1
 @given(OUTPUTS, OUTPUTS, st.sampled_from(sorted(KINDS)))
 @example("<answer>nan</answer>", "<answer>nan</answer>", "regression")
 @example("<answer></answer>", "<answer></answer>", "multiple choice")
+@example("<answer>[[0, 0, 1e400, 1]]</answer>", "[[0, 0, 1e400, 1]]", "tracking")
+@example(f"<answer>[[0, 0, 1{'0' * 400}, 1]]</answer>", "[[0, 0, 2, 2]]", "tracking")
 def test_safe_rewards_are_finite_and_bounded(completion: str, gold: str, kind: str) -> None:
     for rule in rules.ACCURACY:
         score = rules.score(rule, completion, gold, kind)
@@ -69,6 +72,8 @@ def test_span_rewards_are_finite_and_bounded(
 
 @settings(max_examples=200, deadline=None)
 @given(OUTPUTS)
+@example('{"chair": [[1e400, 2]]}')
+@example(f'{{"chair": [[1{"0" * 400}, 2]]}}')
 def test_readers_take_any_text(completion: str) -> None:
     numbers.composed_number(completion)
     numbers.last_number(completion)

@@ -269,3 +269,29 @@ def test_the_page_is_the_generated_one() -> None:
     assert page.read_text(encoding="utf-8") == compare.page(), (
         "run: python -m reproductions.shared.rewards.compare > docs/rewards.md"
     )
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ("[[0, 0, 2, 4], [0, 0, 1, 1]]", 1.0),
+        # IoU 2 x 2 of 2 x 4, and 1: the mean.
+        ("[[0, 0, 2, 2], [0, 0, 1, 1]]", 0.75),
+        ("[[2, 4, 0, 0], [0, 0, 1, 1]]", 1.0),  # the same corners in another order
+        ("[[0, 0, 2, 4]]", 0.0),
+        ("[]", 0.0),
+        ("left", 0.0),
+        ("[[0, 0, 1e400, 4], [0, 0, 1, 1]]", 0.0),
+    ],
+)
+def test_tracks_score_their_mean_box_iou(answer: str, expected: float) -> None:
+    completion, gold = f"<answer>{answer}</answer>", "[[0, 0, 2, 4], [0, 0, 1, 1]]"
+    assert rules.score("video_r1", completion, gold, "tracking") == pytest.approx(expected)
+    assert rules.score("video_r1", completion, gold, "tracking", safe=False) == 0.0  # as published
+
+
+def test_a_map_with_cells_beyond_all_numbers() -> None:
+    for huge in ("1e400", "1" + "0" * 400):
+        assert boxes.parse_map(f'{{"chair": [[{huge}, 2], [1, 2]]}}', ["chair"]) == {
+            "chair": [[1, 2]]
+        }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from statistics import mean, stdev
 
 import pytest
@@ -313,8 +314,10 @@ def test_the_context_of_a_hook(qwen, tmp_path):
 
 
 def test_own_advantages(qwen, tmp_path):
-    def advantages(rewards, context):
-        return [10 * r for r in rewards]
+    def advantages(group, context):
+        assert len(group.completions) == len(group.lengths) == 4 and context.rng is not None
+        assert group.totals == group.scores["even_share"]
+        return [10 * r for r in group.totals]
 
     trainer = grpo_trainer(qwen, tmp_path, grpo_method(advantages=advantages))
     batch = one_batch(trainer)
@@ -391,6 +394,57 @@ def test_own_loss_sees_everything_and_replaces_trl(qwen, tmp_path):
         not torch.equal(p, q)
         for p, q in zip(trainer.model.parameters(), weights_of(qwen.model()).values(), strict=True)
     )
+
+
+@pytest.mark.parametrize("shared_prefix", [True, False])
+def test_the_vocabulary_of_a_group(engine, tmp_path, shared_prefix):
+    """Of every token in every place, and equal to the log-probability of the sampled one."""
+    seen = []
+
+    def weights(tokens):
+        longest = tokens.ids.shape[1]
+        parts = [tokens.vocabulary(t, min(t + 3, longest)) for t in range(0, longest, 3)]
+        seen.append((tokens, torch.cat(parts, 1)))
+        return torch.ones_like(tokens.logps)
+
+    method = grpo_method(token_weights=weights)
+    trainer = grpo_trainer(
+        engine, tmp_path, method, shared_prefix=shared_prefix, temperature=0.7, beta=0.04
+    )
+    batch = one_batch(trainer)
+    _, grad = gradient(trainer, batch)
+    assert len(seen) == 2 and grad.norm() > 0
+    for tokens, logps in seen:
+        assert logps.shape[:2] == tokens.ids.shape == (4, tokens.mask.shape[1])
+        torch.testing.assert_close(logps.exp().sum(-1), torch.ones(tokens.ids.shape))
+        chosen = logps.gather(-1, tokens.ids.unsqueeze(-1)).squeeze(-1) * tokens.mask
+        torch.testing.assert_close(chosen, tokens.logps, atol=1e-4, rtol=0)
+        entropy = -(logps.exp() * logps).sum(-1) * tokens.mask
+        torch.testing.assert_close(entropy, tokens.entropies, atol=1e-4, rtol=0)
+        assert logps.requires_grad
+    method = grpo_method(loss=lambda t: -(t.vocabulary(0, 1)[:, 0, 0]).mean())
+    trainer.method = method
+    assert gradient(trainer, batch)[1].norm() > 0
+
+
+def test_rewards_know_the_run(qwen, tmp_path):
+    """Each answer's context: variant, step, its own sample's frame times, the frozen checkpoint."""
+    known = []
+
+    def reward(prompts, completions, **columns):
+        known.append(columns["context"])
+        return [float(i) for i in range(len(completions))]
+
+    samples = [qwen.samples[0], text_only(qwen.samples[1])]
+    trainer = grpo_trainer(qwen, tmp_path, grpo_method(rewards=(reward,)), samples=samples)
+    trainer.context = replace(trainer.context, variant="official_code", frozen="checkpoint")
+    trainer.state.global_step = 3
+    one_batch(trainer)
+    (contexts,) = known
+    assert len(contexts) == 8 and {c.variant for c in contexts} == {"official_code"}
+    assert [c.times for c in contexts[:4]] == [tuple(trainer.encoder(samples[0]).times)] * 4
+    assert [len(c.times) for c in contexts] == [8] * 4 + [0] * 4
+    assert {(c.step, c.frozen, c.settings["note"]) for c in contexts} == {(3, "checkpoint", 1)}
 
 
 def test_vision_tokens_are_not_sampled_while_training(qwen, tmp_path):

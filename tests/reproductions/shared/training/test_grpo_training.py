@@ -58,7 +58,7 @@ def test_two_steps_change_every_trainable_parameter(engine, tmp_path, kind):
         model, config = engine.model(dtype="bfloat16"), config | {"learning_rate": 2e-2}
     else:
         model = lora_model(engine) if "lora" in kind else engine.model()
-    trainer = grpo_trainer(engine, tmp_path, model=model, packed=kind != "rows", **config)
+    trainer = grpo_trainer(engine, tmp_path, model=model, shared_prefix=kind != "rows", **config)
     before = weights_of(trainer.model)
     trainable = {k for k, p in trainer.model.named_parameters() if p.requires_grad}
     assert trainable
@@ -150,7 +150,7 @@ def test_packed_and_row_training_take_the_same_step(engine, tmp_path):
     after = []
     for packed in (True, False):
         trainer = grpo_trainer(
-            engine, tmp_path, packed=packed, optim="sgd", learning_rate=0.3, max_steps=1
+            engine, tmp_path, shared_prefix=packed, optim="sgd", learning_rate=0.3, max_steps=1
         )
         start = weights_of(trainer.model)
         trainer.train()
@@ -158,16 +158,6 @@ def test_packed_and_row_training_take_the_same_step(engine, tmp_path):
     for name, value in after[0].items():
         moved = (value - start[name]).norm()
         assert (after[1][name] - value).norm() < 1e-4 * moved, name
-
-
-def test_a_packed_forward_that_is_wrong_is_switched_off(qwen, tmp_path, monkeypatch, caplog):
-    real = grpo.score_packed
-    monkeypatch.setattr(grpo, "score_packed", lambda *a: (real(*a)[0] - 0.01, real(*a)[1]))
-    trainer = grpo_trainer(qwen, tmp_path, max_steps=1)
-    with caplog.at_level("WARNING"):
-        trainer.train()
-    assert not trainer.packed
-    assert "packed forward is switched off" in caplog.text
 
 
 def test_dropout_does_not_switch_it_off(qwen, tmp_path):
@@ -184,7 +174,7 @@ def test_dropout_does_not_switch_it_off(qwen, tmp_path):
             torch.nn.init.normal_(parameter, std=0.1)
     trainer = grpo_trainer(qwen, tmp_path, model=model, max_steps=1)
     trainer.train()
-    assert trainer.packed and trainer.model.training
+    assert trainer.shared_prefix and trainer.model.training
 
 
 # --- stock TRL -------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from trl import DPOConfig  # noqa: E402
 
 from reproductions.baselines.dpo.method import METHOD  # noqa: E402
 from reproductions.shared.inference.engine import Completion, Sampling  # noqa: E402
-from reproductions.shared.method import Method, Rollouts, Sample  # noqa: E402
+from reproductions.shared.method import Context, Method, Rollouts, Sample  # noqa: E402
 from reproductions.shared.models.encode import Encoder  # noqa: E402
 from reproductions.shared.models.tiny import TinyConfig, build  # noqa: E402
 from reproductions.shared.prompts import rationale_target, think_then_answer  # noqa: E402
@@ -156,17 +156,26 @@ def test_a_method_may_bring_its_own_loss(parts):
     load, pairs, folder = parts
     model, encoder = load()
 
+    known = []
+
     def hinge(tokens):
+        known.append((tokens.context.variant, tokens.context.step))
         margin = ((tokens.logps - tokens.ref_logps) * tokens.mask).sum(1)
         chosen, rejected = margin.chunk(2)
         return torch.relu(1 - tokens.beta * (chosen - rejected)).mean()
 
     method = Method(id="hinge", loss=hinge)
     trainer = VideoDPOTrainer(
-        model=model, args=config(folder), method=method, pairs=pairs, encoder=encoder
+        model=model,
+        args=config(folder),
+        method=method,
+        pairs=pairs,
+        encoder=encoder,
+        context=Context(variant="official_code"),
     )
     trainer.train()
     losses = [r["loss"] for r in trainer.state.log_history if "loss" in r]
+    assert known[:2] == [("official_code", 0), ("official_code", 1)]
     assert losses[0] == pytest.approx(1.0, abs=1e-4)
     assert losses[1] < losses[0]
 
@@ -321,7 +330,7 @@ def test_samples_may_hold_their_pairs(parts):
     trainer = VideoDPOTrainer(
         model=model, args=config(folder), method=METHOD, samples=held, encoder=encoder
     )
-    assert [p.chosen for p in trainer.data_collator.pairs] == [p.chosen for p in pairs]
+    assert [p.chosen for p in trainer.collate.pairs] == [p.chosen for p in pairs]
 
 
 def test_faulty_arguments_are_refused(parts):

@@ -114,7 +114,7 @@ def test_the_loss_is_the_cross_entropy_of_the_target(engine, loaded, tmp_path, s
         encoder=encoder,
         max_target_length=4096,
     )
-    batch = trainer.data_collator([{"sample": i} for i in range(3)])
+    batch = trainer.collate([{"sample": i} for i in range(3)])
     model.zero_grad(set_to_none=True)
     loss = trainer.compute_loss(trainer.model, batch)
     loss.backward()

@@ -1,4 +1,8 @@
-"""What a method changes, read from its module with `ast`: nothing is imported, nothing runs."""
+"""What a method.py says, read with `ast`: nothing is imported, nothing runs.
+
+The site, `vidpost diff` and the contracts read modules through this one reader, so it also works
+without torch and on code that nobody has reviewed yet.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import ast
 from dataclasses import dataclass
 from pathlib import Path
 
-from vidpost.catalog.loader import CatalogError
+from vidpost.catalog.diagnostics import CatalogError, Diagnostic
 
 BASELINE_DOES: dict[str, str] = {
     "stages": "one stage",
@@ -26,6 +30,23 @@ BASELINE_DOES: dict[str, str] = {
     "trainer": "the shared trainer",
 }
 """What happens where a method leaves a hook unset, in the order in which the hooks act."""
+
+_OF_BASELINE = {
+    ("dpo", "loss"): "DPO: -log sigmoid of the pair's margin over the reference",
+    ("dpo", "build_group"): "G answers to one prompt; the best is preferred to the worst",
+    ("sft", "loss"): "cross-entropy of the target's tokens",
+}
+_NOT_HOOKS = ("id", "baseline", "trainer")
+
+
+def baseline_does(hook: str, baseline: str | None = None) -> str:
+    """What happens where a method over this baseline, and the baseline itself, leave a hook unset.
+
+    Args:
+        hook: A key of `BASELINE_DOES`.
+        baseline: Id of the baseline.
+    """
+    return _OF_BASELINE.get((baseline or "", hook), BASELINE_DOES[hook])
 
 
 @dataclass(frozen=True)
@@ -52,16 +73,22 @@ class Module:
         source: Its text.
         headline: First paragraph of the docstring.
         facts: The fixed lines of the docstring: Paper, Baseline, Delta, Not reproduced, ...
+        line: Line of `METHOD = Method(...)`, from 1.
+        id: Id of the method; None if it is no plain string.
         baseline: Id of the baseline, None if the method is one.
-        hooks: Hooks it sets, in the order in which they act.
+        hooks: Hooks it sets, in the order in which they act; `trainer` counts as one.
+        named: Names of the hooks it sets, those included that nobody knows, without `trainer`.
     """
 
     path: str
     source: str
     headline: str
     facts: dict[str, str]
+    line: int
+    id: str | None
     baseline: str | None
     hooks: tuple[Hook, ...]
+    named: tuple[str, ...]
 
 
 def read_module(root: Path, path: Path) -> Module | None:
@@ -72,56 +99,68 @@ def read_module(root: Path, path: Path) -> Module | None:
         path: The module; None is returned if it does not exist.
 
     Raises:
-        CatalogError: It is not Python, or does not assign `METHOD = Method(...)`.
+        CatalogError: It is not Python, or does not assign `METHOD = Method(...)`; with a
+            diagnostic.
     """
     if not path.is_file():
         return None
     shown = path.relative_to(root).as_posix()
-    source = path.read_text(encoding="utf-8")
     try:
+        source = path.read_text(encoding="utf-8")
         tree = ast.parse(source)
-    except SyntaxError as error:
-        raise CatalogError(f"{shown}:{error.lineno}: not Python: {error.msg}. Mend it.") from None
-    call = _method_call(tree)
+    except (SyntaxError, UnicodeDecodeError, ValueError) as error:
+        message = "not Python. Correct the syntax."
+        line = getattr(error, "lineno", None) or 1
+        raise CatalogError(diagnostics=[_no_method(shown, line, message)]) from None
+    line, call = _method_call(tree)
     if call is None:
-        raise CatalogError(f"{shown}:1: no METHOD = Method(...) with plain keywords. Add it.")
+        message = "no METHOD = Method(...) with plain keywords. Assign it at the top level."
+        raise CatalogError(diagnostics=[_no_method(shown, line, message)])
     places = _places(tree)
-    given = {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
-    hooks = tuple(
-        Hook(name, *_describe(given[name], places))
-        for name in BASELINE_DOES
-        if name in given and not _is_none(given[name])
-    )
-    baseline = given.get("baseline")
-    named = baseline.value if isinstance(baseline, ast.Constant) else None
+    given = {str(keyword.arg): keyword.value for keyword in call.keywords}
+    is_set = [name for name, value in given.items() if not _is_unset(value)]
     headline, facts = _docstring(ast.get_docstring(tree) or "")
     return Module(
         path=shown,
         source=source,
         headline=headline,
         facts=facts,
-        baseline=named if isinstance(named, str) else None,
-        hooks=hooks,
+        line=line,
+        id=_text(given.get("id")),
+        baseline=_text(given.get("baseline")),
+        hooks=tuple(
+            Hook(name, *_describe(given[name], places)) for name in BASELINE_DOES if name in is_set
+        ),
+        named=tuple(name for name in is_set if name not in _NOT_HOOKS),
     )
 
 
-def _is_none(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value is None
+def _no_method(file: str, line: int, message: str) -> Diagnostic:
+    return Diagnostic(file, line, 1, "no-method", "", message)
 
 
-def _method_call(tree: ast.Module) -> ast.Call | None:
+def _is_unset(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and not node.value
+
+
+def _text(node: ast.expr | None) -> str | None:
+    value = node.value if isinstance(node, ast.Constant) else None
+    return value if isinstance(value, str) else None
+
+
+def _method_call(tree: ast.Module) -> tuple[int, ast.Call | None]:
+    """Line and call of `METHOD = Method(...)`; no call if it is missing or not plain."""
     for node in tree.body:
-        target: ast.expr | None = None
-        if isinstance(node, ast.Assign) and len(node.targets) == 1:
-            target = node.targets[0]
-        elif isinstance(node, ast.AnnAssign):
-            target = node.target
-        else:
-            continue
-        if isinstance(target, ast.Name) and target.id == "METHOD":
-            value = node.value
-            return value if isinstance(value, ast.Call) else None
-    return None
+        match node:
+            case (
+                ast.Assign(targets=[ast.Name(id="METHOD")], value=value)
+                | ast.AnnAssign(target=ast.Name(id="METHOD"), value=value)
+            ):
+                plain = isinstance(value, ast.Call) and not value.args
+                if plain and all(keyword.arg for keyword in value.keywords):  # type: ignore[union-attr]
+                    return node.lineno, value  # type: ignore[return-value]
+                return node.lineno, None
+    return 1, None
 
 
 def _places(tree: ast.Module) -> dict[str, ast.stmt]:
@@ -187,12 +226,19 @@ def _docstring(text: str) -> tuple[str, dict[str, str]]:
     return " ".join(headline.split()), facts
 
 
+def known_hooks(root: Path) -> tuple[str, ...]:
+    """The hooks that exist, from HOOKS in reproductions/shared/method.py; () if it is missing."""
+    for node in _contract(root):
+        match node:
+            case ast.AnnAssign(target=ast.Name(id="HOOKS"), value=ast.Tuple(elts=elements)):
+                values = [each.value for each in elements if isinstance(each, ast.Constant)]
+                return tuple(value for value in values if isinstance(value, str))
+    return ()
+
+
 def read_hooks(root: Path) -> list[tuple[str, str, str]]:
     """(hook, type, meaning) of every hook, from `Method` in reproductions/shared/method.py."""
-    path = root / "reproductions" / "shared" / "method.py"
-    if not path.is_file():
-        return []
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+    for node in _contract(root):
         if isinstance(node, ast.ClassDef) and node.name == "Method":
             types = {
                 item.target.id: ast.unparse(item.annotation).removesuffix(" | None")
@@ -202,6 +248,11 @@ def read_hooks(root: Path) -> list[tuple[str, str, str]]:
             meanings = _attributes(ast.get_docstring(node) or "")
             return [(name, types[name], meanings.get(name, "")) for name in types]
     return []
+
+
+def _contract(root: Path) -> list[ast.stmt]:
+    path = root / "reproductions" / "shared" / "method.py"
+    return ast.parse(path.read_text(encoding="utf-8")).body if path.is_file() else []
 
 
 def _attributes(docstring: str) -> dict[str, str]:

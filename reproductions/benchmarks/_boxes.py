@@ -1,0 +1,372 @@
+"""Where: tubes (a box for some frames), tracks (a box for every frame) and masks.
+
+Boxes are [x0, y0, x1, y1]. Logs in [x, y, width, height] are read by the rules named "xywh"; a log
+whose boxes have no area under its rule says so.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from functools import reduce
+from typing import Any
+
+from reproductions.benchmarks._base import Graded, Number, Rule, Shape
+from reproductions.benchmarks._spans import part
+from reproductions.metrics.j_and_f import (
+    Mask,
+    boundary_f,
+    decode_rle,
+    encode_rle,
+    from_rows,
+    region_j,
+)
+from reproductions.metrics.tracking import OVERLAPS
+from reproductions.metrics.v_iou import box_iou, v_iou
+from reproductions.shared.method import Sample
+from reproductions.shared.rewards.boxes import literal
+from reproductions.shared.rewards.tags import find_tag
+
+Box = list[float]
+MAX_TEXT = 2_000_000
+
+
+def data_of(value: Any) -> Any:
+    """The data of a logged answer: as it is, or the JSON or literal in its text or answer tag."""
+    if not isinstance(value, str):
+        return value
+    text = find_tag(value, which="last") or value
+    text = text[:MAX_TEXT].strip().removeprefix("```json").removesuffix("```").strip()
+    for opening, closing in (("{", "}"), ("[", "]")):
+        if opening in text and (closing in text):
+            start = min(text.find(c) for c in "[{" if c in text)
+            end = max(text.rfind(c) for c in "]}") + 1
+            inner = text[start:end]
+            try:
+                return json.loads(inner)
+            except (ValueError, RecursionError):
+                return literal(inner, longest=200_000)
+    return None
+
+
+def box_of(value: Any) -> Box | None:
+    """Four numbers from a list or from named corners; None if it is anything else."""
+    if isinstance(value, Mapping):
+        folded = {str(k).lower(): v for k, v in value.items()}
+        for names in (("xmin", "ymin", "xmax", "ymax"), ("x1", "y1", "x2", "y2")):
+            if all(n in folded for n in names):
+                return box_of([folded[n] for n in names])
+        for name in ("bbox", "bbox_2d", "box"):
+            if name in folded:
+                return box_of(folded[name])
+        return None
+    if isinstance(value, list | tuple) and len(value) == 1:
+        return box_of(value[0])
+    if isinstance(value, list | tuple) and len(value) == 4:
+        try:
+            box = [float(v) for v in value]
+        except (TypeError, ValueError):
+            return None
+        return box if all(math.isfinite(v) for v in box) else None
+    return None
+
+
+def tube_of(value: Any) -> dict[int, Box]:
+    """Frame -> box, from {frame: box}, [{frame, box}, ..] or {start frame, boxes}.
+
+    Frames are numbers of frames; times are keyed by hundredths of a second so that they keep their
+    order. Entries that are no box are left out.
+    """
+    value = data_of(value)
+    tube: dict[int, Box] = {}
+    if isinstance(value, Mapping):
+        folded = {str(k).lower(): v for k, v in value.items()}
+        for name in ("boxes", "bboxes", "bbox", "tube", "track", "trajectory"):
+            if isinstance(folded.get(name), Mapping | list) and box_of(folded[name]) is None:
+                first = next(
+                    (folded[k] for k in ("st_frame", "start_frame", "begin_fid") if k in folded),
+                    None,
+                )
+                inner = folded[name]
+                if first is not None and isinstance(inner, list):
+                    return {int(first) + i: b for i, e in enumerate(inner) if (b := box_of(e))}
+                boxes = tube_of(inner)
+                ends = folded.get("sted")  # TubeDETR and its kin: boxes count from start to end
+                if isinstance(ends, list) and len(ends) == 2:
+                    return {t: b for t, b in boxes.items() if ends[0] <= t < ends[1]}
+                return boxes
+        for key, entry in value.items():
+            frame, box = _frame(key), box_of(entry)
+            if frame is not None and box is not None:
+                tube[frame] = box
+    elif isinstance(value, list):
+        for i, entry in enumerate(value):
+            frame, box = i, box_of(entry)
+            if isinstance(entry, Mapping):
+                folded = {str(k).lower(): v for k, v in entry.items()}
+                for name in ("frame", "frame_id", "frame_index", "fid", "timestamp", "time", "t"):
+                    if name in folded:
+                        found = _frame(folded[name])
+                        frame = i if found is None else found
+                        break
+            if box is not None:
+                tube[frame] = box
+    return tube
+
+
+def _frame(key: Any) -> int | None:
+    try:
+        number = float(key)
+    except (TypeError, ValueError):
+        return None
+    if not math.isfinite(number):
+        return None
+    return int(number) if number.is_integer() else round(100 * number)
+
+
+def corners(box: Box) -> Box:
+    """[x, y, width, height] as corners."""
+    return [box[0], box[1], box[0] + box[2], box[1] + box[3]]
+
+
+def tube_gold(value: Any, options: Sequence[str] = ()) -> str:
+    """A logged gold tube or track as JSON {frame: box}; ValueError if it holds no box."""
+    tube = tube_of(value)
+    if not tube:
+        raise ValueError(f"the gold {str(value)[:60]!r} holds no box")
+    return json.dumps({str(k): v for k, v in tube.items()})
+
+
+def _tubes(
+    sample: Sample, prediction: Any, wide: bool
+) -> tuple[dict[int, Box], dict[int, Box], int]:
+    """(prediction, gold, boxes without area); gold files are in corners already."""
+    gold = {int(k): list(v) for k, v in json.loads(sample.answer).items()}
+    pred = tube_of(part(prediction, "prediction"))
+    if wide:
+        pred = {k: corners(b) for k, b in pred.items()}
+        if sample.meta.get("boxes") != "corners":
+            gold = {k: corners(b) for k, b in gold.items()}
+    flat = sum(b[2] <= b[0] or b[3] <= b[1] for b in [*pred.values(), *gold.values()])
+    return pred, gold, flat
+
+
+def _flat(flat: int, wide: bool) -> str:
+    other = "corners" if wide else "xywh"
+    return f"boxes without area; if they are written otherwise, use --rules {other}" if flat else ""
+
+
+def by_tube(*, wide: bool, annotated: bool = False) -> Rule:
+    """A rule for tubes: m_tIoU over frames, vIoU, and vIoU@R.
+
+    Args:
+        wide: Boxes are [x, y, width, height].
+        annotated: V-STaR's rule (`eval.py` @1894682): mean over the annotated frames, and AP as the
+            share of those frames whose IoU reaches m.
+    """
+
+    def rule(sample: Sample, prediction: Any) -> Graded:
+        pred, gold, flat = _tubes(sample, prediction, wide)
+        ends = (min(gold), max(gold)) if gold else (0, 0)
+        span = (min(pred), max(pred)) if pred else None
+        t_iou = 0.0
+        if span:
+            common = min(span[1], ends[1]) - max(span[0], ends[0]) + 1
+            union = max(span[1], ends[1]) - min(span[0], ends[0]) + 1
+            t_iou = max(0, common) / union
+        values = {"m_vIoU": v_iou(pred, gold), "m_tIoU": t_iou}
+        for r in (0.3, 0.5):
+            values[f"vIoU@{r}"] = float(values["m_vIoU"] > r)
+        if annotated:
+            overlap = [box_iou(pred[t], b) if t in pred else 0.0 for t, b in gold.items()]
+            values = {"m_vIoU": sum(overlap) / len(overlap)}
+            for m in (0.1, 0.3, 0.5, 0.7, 0.9):
+                values[f"AP@vIoU={m}"] = sum(v >= m for v in overlap) / len(overlap)
+        read = None if not pred else f"{len(pred)} boxes"
+        note = _flat(flat, wide) or ("" if pred else "no box")
+        return Graded(None if flat else read, values, note)
+
+    return rule
+
+
+def _means(samples: Sequence[Sample], graded: Sequence[Graded]) -> dict[str, Number]:
+    n = len(graded)
+    names = list(graded[0].values) if graded else []
+    return {name: Number(sum(g.values[name] for g in graded) / n, n) for name in names}
+
+
+TUBE = Shape(
+    name="tube",
+    rules={
+        "corners": by_tube(wide=False),
+        "xywh": by_tube(wide=True),
+        "v_star": by_tube(wide=False, annotated=True),
+    },
+    better="corners",
+    numbers=_means,
+    gold=tube_gold,
+)
+
+
+def by_track(*, wide: bool, first: bool) -> Rule:
+    """A rule for tracks: AO, SR@0.5, SR@0.75, success AUC and precision at 20 pixels.
+
+    Args:
+        wide: Boxes are [x, y, width, height].
+        first: Whether the first frame counts; trackers are given its box (GOT-10k leaves it out).
+    """
+
+    def rule(sample: Sample, prediction: Any) -> Graded:
+        pred, gold, flat = _tubes(sample, prediction, wide)
+        frames = sorted(gold)[0 if first else 1 :]
+        ious = [box_iou(pred[t], gold[t]) if t in pred else 0.0 for t in frames]
+        near = [
+            t in pred
+            and math.dist(
+                [(pred[t][0] + pred[t][2]) / 2, (pred[t][1] + pred[t][3]) / 2],
+                [(gold[t][0] + gold[t][2]) / 2, (gold[t][1] + gold[t][3]) / 2],
+            )
+            <= 20
+            for t in frames
+        ]
+        n = len(frames) or 1
+        values = {
+            "AO": sum(ious) / n,
+            "SR@0.5": sum(v > 0.5 for v in ious) / n,
+            "SR@0.75": sum(v > 0.75 for v in ious) / n,
+            "success AUC": sum(sum(v > m for v in ious) for m in OVERLAPS) / n / len(OVERLAPS),
+            "precision@20": sum(near) / n,
+            "frames": float(len(frames)),
+        }
+        read = None if not pred or flat else f"{len(pred)} boxes"
+        return Graded(read, values, _flat(flat, wide) or ("" if pred else "no box"))
+
+    return rule
+
+
+def _track_numbers(samples: Sequence[Sample], graded: Sequence[Graded]) -> dict[str, Number]:
+    """Means over sequences, and AO and SR@0.5 over all frames, as the GOT-10k toolkit prints them.
+
+    The toolkit (got-10k/toolkit @62b8fa0) also cuts boxes at the image and leaves out frames
+    without a visible target; a log does not say either.
+    """
+    found = {k: v for k, v in _means(samples, graded).items() if k != "frames"}
+    frames = sum(g.values["frames"] for g in graded)
+    for name in ("AO", "SR@0.5"):
+        total = sum(g.values[name] * g.values["frames"] for g in graded)
+        found[f"{name} over frames"] = Number(
+            total / frames if frames else 0.0, int(frames), unit="frames"
+        )
+    return found
+
+
+TRACK = Shape(
+    name="track",
+    rules={
+        "xywh": by_track(wide=True, first=False),
+        "corners": by_track(wide=False, first=False),
+        "all_frames": by_track(wide=False, first=True),
+        "all_frames_xywh": by_track(wide=True, first=True),
+    },
+    better="",
+    numbers=_track_numbers,
+    gold=tube_gold,
+)
+
+
+# -- masks -----------------------------------------------------------------------------------------
+
+
+def masks_of(value: Any) -> dict[str, Mask]:
+    """Frame -> mask: run-length codes {"size", "counts"}, or nested rows of 0 and 1.
+
+    Raises:
+        ValueError: A mask is broken.
+    """
+    value = data_of(value)
+    if isinstance(value, Mapping) and not {"size", "counts"} <= set(value):
+        pairs = [(str(k), v) for k, v in value.items()]
+    elif isinstance(value, list):
+        pairs = [(str(i), v) for i, v in enumerate(value)]
+    else:
+        raise ValueError("masks are a list, or a mapping of frames, of run-length codes or rows")
+    found = {}
+    for frame, entry in pairs:
+        if entry is None:
+            continue
+        if isinstance(entry, Mapping):
+            found[frame] = decode_rle(entry["size"], entry["counts"])
+        else:
+            found[frame] = from_rows(entry)
+    return found
+
+
+def expressions(record: Mapping[str, Any]) -> Iterator[Sample]:
+    """The expressions of a video of Ref-YouTube-VOS, Ref-DAVIS17, MeViS or ReVOS.
+
+    Masks come from mask_dict.json beside the file: annotation id -> a run-length code a frame
+    (MeViS, ReVOS); several objects of one expression are one mask. Without it the answer is "".
+    """
+    for name, entry in record["expressions"].items():
+        ids = entry.get("anno_id", entry.get("obj_id"))
+        ids = ids if isinstance(ids, list) else [ids]
+        tracks = [t for i in ids if (t := record["_extra"].get(str(i)))]
+        yield Sample(
+            f"{record['key']}-{name}", entry["exp"], json.dumps(_union(tracks)) if tracks else "",
+            "segmentation", video=record["key"], task=str(entry.get("type_id", "")),
+            meta={"frames": list(record["frames"])},
+        )  # fmt: skip
+
+
+def _union(tracks: Sequence[Sequence[Any]]) -> list[Any]:
+    """One run-length code a frame for several objects."""
+    if len(tracks) == 1:
+        return list(tracks[0])
+    joined: list[Any] = []
+    for codes in zip(*tracks, strict=True):
+        masks = [decode_rle(c["size"], c["counts"]) for c in codes if c]
+        if not masks:
+            joined.append(None)
+            continue
+        rows = tuple(reduce(int.__or__, row) for row in zip(*(m.rows for m in masks), strict=True))
+        whole = Mask(rows, masks[0].width)
+        joined.append({"size": [len(rows), whole.width], "counts": encode_rle(whole)})
+    return joined
+
+
+def masks_gold(value: Any, options: Sequence[str] = ()) -> str:
+    """Logged gold masks as JSON; ValueError if they cannot be read."""
+    try:
+        masks = masks_of(value)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"the gold masks cannot be read: {error}") from None
+    if not masks:
+        raise ValueError("the gold holds no mask")
+    return json.dumps(data_of(value))
+
+
+def _segmented(sample: Sample, prediction: Any) -> Graded:
+    """J, F and J&F of one object, means over the frames of the gold; a missing mask is empty."""
+    gold = masks_of(sample.answer)
+    note = ""
+    try:
+        pred = masks_of(prediction) if prediction is not None else {}
+    except (ValueError, KeyError, TypeError) as error:
+        pred, note = {}, f"masks that cannot be read ({error})"
+    j = f = 0.0
+    for frame, truth in gold.items():
+        mask = pred.get(frame, Mask((0,) * len(truth.rows), truth.width))
+        if len(mask.rows) != len(truth.rows) or mask.width != truth.width:
+            note = "masks of another size than the gold"
+            mask = Mask((0,) * len(truth.rows), truth.width)
+        j += region_j(mask, truth)
+        f += boundary_f(mask, truth)
+    n = len(gold) or 1
+    values = {"J&F": (j + f) / 2 / n, "J": j / n, "F": f / n}
+    if prediction is None:  # no answer at all earns nothing where the truth is empty
+        return Graded(None, dict.fromkeys(values, 0.0), "no answer")
+    return Graded(f"{len(pred)} masks" if pred and not note else None, values, note)
+
+
+MASK = Shape("mask", {"davis": _segmented}, "davis", _means, masks_gold)

@@ -1,0 +1,403 @@
+"""Multiple choice: options with letters, the rules by which a letter is read, and accuracy."""
+
+from __future__ import annotations
+
+import json
+import re
+import string
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from reproductions.benchmarks._base import Graded, Number, Rule, Shape
+from reproductions.metrics.accuracy import accuracy, macro_accuracy
+from reproductions.shared.method import Sample
+from reproductions.shared.rewards import choice, rules
+from reproductions.shared.rewards.official import evaluation as official
+from reproductions.shared.rewards.tags import extract_tag, find_tag
+
+LETTERS = string.ascii_uppercase
+_LETTERED = re.compile(r"\s*\(?([A-Z])[.):]\s*")
+
+Reader = Callable[[str, Sequence[str], Mapping[str, str]], str]
+"""(text, letters of the options, letter -> option text) -> letter, "" or `official.RANDOM`."""
+
+
+# -- records ---------------------------------------------------------------------------------------
+
+
+def lettered(options: Sequence[Any]) -> tuple[str, ...]:
+    """Options as "A. text"; letters that are there already are kept."""
+    texts = [str(o).strip() for o in options]
+    marks = [m.group(1) if (m := _LETTERED.match(t)) else "" for t in texts]
+    if texts and marks == list(LETTERS[: len(texts)]):
+        return tuple(
+            f"{x}. {t[m.end() :]}" if (m := _LETTERED.match(t)) else t
+            for x, t in zip(marks, texts, strict=True)
+        )
+    return tuple(f"{x}. {t}" for x, t in zip(LETTERS, texts, strict=False))
+
+
+def texts(options: Sequence[str]) -> list[str]:
+    """Options without their letters."""
+    return [o.partition(". ")[2] for o in options]
+
+
+def listed(value: Any) -> list[Any]:
+    """A list, or one that is written as JSON or as a Python literal in a text cell."""
+    if isinstance(value, list | tuple):
+        return list(value)
+    from reproductions.shared.rewards.boxes import literal
+
+    found = literal(str(value), longest=100_000)
+    if isinstance(found, list | tuple):
+        return list(found)
+    raise ValueError(f"no list of options: {str(value)[:60]!r}")
+
+
+def letter_of(value: Any, options: Sequence[str]) -> str:
+    """The letter of a logged gold: a letter ("B", "(B)", "B. text"), an index from 0, or the text.
+
+    Raises:
+        ValueError: It is none of the options.
+    """
+    count = len(options) or len(LETTERS)
+    if isinstance(value, int) and not isinstance(value, bool):
+        if 0 <= value < count:
+            return LETTERS[value]
+        raise ValueError(f"the gold answer {value!r} is no index of {count} options (from 0)")
+    text = extract_tag(str(value), default=str(value)).strip()
+    alone = re.fullmatch(r"\(?([A-Za-z])[.):]*", text)
+    if alone and LETTERS.index(alone.group(1).upper()) < count:
+        return alone.group(1).upper()
+    bare = [_plain(t) for t in texts(options)]
+    if bare.count(_plain(text)) == 1:
+        return LETTERS[bare.index(_plain(text))]
+    marked = _LETTERED.match(text)
+    if marked and LETTERS.index(marked.group(1)) < count:
+        return marked.group(1)
+    if text.isdigit() and int(text) < count:
+        return LETTERS[int(text)]
+    raise ValueError(f"the gold answer {text[:60]!r} is none of the options {list(options)[:6]}")
+
+
+def mcq(
+    id: object,
+    question: str,
+    options: Sequence[Any],
+    *,
+    letter: Any = None,
+    index: Any = None,
+    text: Any = None,
+    video: str | None = None,
+    task: str = "",
+    **meta: Any,
+) -> Sample:
+    """A multiple-choice sample; the gold is given as letter, as index from 0 or as option text.
+
+    None of the three (a split whose answers are not public) gives the answer "".
+
+    Raises:
+        ValueError: The gold is no option, or there are fewer than two options.
+    """
+    marked = lettered(options)
+    if len(marked) < 2:
+        raise ValueError(f"{len(marked)} options in item {id}")
+    letters = LETTERS[: len(marked)]
+    answer = ""
+    if letter is not None:
+        answer = str(letter).strip().strip("()").rstrip(".):")[:1].upper()
+    elif index is not None:
+        answer = letters[int(index)] if 0 <= int(index) < len(letters) else "?"
+    elif text is not None:
+        bare = [_plain(t) for t in texts(marked)]
+        answer = letters[bare.index(_plain(str(text)))] if _plain(str(text)) in bare else "?"
+    if answer and answer not in letters:
+        raise ValueError(f"item {id}: the gold {letter or index or text!r} is no option")
+    facts = {k: v for k, v in meta.items() if v is not None}
+    return Sample(
+        id=str(id), question=str(question).strip(), answer=answer, options=marked,
+        video=video, task=str(task), meta=facts,
+    )  # fmt: skip
+
+
+_INLINE = re.compile(r"\n\s*\(?([A-Z])[.):]\s*")
+
+
+def split_options(text: str) -> tuple[str, list[str]]:
+    """(question, options) of a question that holds its options, a line an option.
+
+    Raises:
+        ValueError: The lines are not lettered A, B, C and so on.
+    """
+    pieces = _INLINE.split("\n" + text.strip())
+    question, marks, found = pieces[0].strip(), pieces[1::2], pieces[2::2]
+    if not marks or marks != list(LETTERS[: len(marks)]):
+        raise ValueError(f"no options A, B, .. in {text[:60]!r}")
+    return question, [f.strip() for f in found]
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.strip().rstrip(".").lower().split())
+
+
+def ask(sample: Sample, *, option: str = "{letter}. {text}", join: str = "\n") -> str:
+    """The options as a prompt writes them."""
+    return join.join(
+        option.format(letter=o.partition(". ")[0], text=o.partition(". ")[2])
+        for o in sample.options
+    )
+
+
+# -- rules -----------------------------------------------------------------------------------------
+
+_PHRASE = re.compile(
+    r"\b(?:answer|option|choice)\b(?:\s+is)?\s*[:=]?\s*(?:\\boxed\{|\\text\{|\*{1,2}|[(\[{\"']){0,3}\s*"
+    r"([A-Z])(?![A-Za-z])",
+    re.IGNORECASE,
+)
+_ALONE = re.compile(r"(?<![A-Za-z0-9'])([A-Z])(?![A-Za-z0-9'])")
+_MARKUP = re.compile(r"\\boxed\{|\\text\{|[*_`${}]")
+_AFTER_OPTION = {
+    *("and", "or", "nor", "is", "are", "was", "but", "not", "because", "since", "as", "than"),
+    *("then", "would", "seems", "while", "instead", "over", "matches", "fits"),
+}
+TAIL = 4000
+"""The careful rule looks for an answer in so many last characters."""
+
+
+def careful(text: str, letters: Sequence[str], contents: Mapping[str, str]) -> str:
+    """Our rule: the tagged answer, else what follows the thought, else the text; no guessing.
+
+    In that part: a letter alone or before a mark, the text of one option, the last "answer is X",
+    the only option whose text occurs, the only capital that stands alone ("A" and "I" as words of a
+    sentence do not count). "" where two options are left.
+    """
+    part = find_tag(text, which="last")
+    if part is None:
+        part = text.rsplit("<answer>", 1)[-1] if "<answer>" in text else text
+        part = part.rsplit("</think>", 1)[-1]
+    part = _MARKUP.sub("", part[-TAIL:]).strip()
+    start = re.match(r"[(\[\"']?([A-Za-z])(?:[\])\"']|[.:,)](?=\s|$|[^\s\d])|$)", part)
+    if start and start.group(1).upper() in letters:
+        return start.group(1).upper()
+    same = [x for x, t in contents.items() if t and _plain(t) == _plain(part)]
+    if len(same) == 1:
+        return same[0]
+    told = [m for m in _PHRASE.findall(part) if m.upper() in letters and m in LETTERS]
+    if told:
+        return str(told[-1]).upper()
+    lower = _plain(part)
+    named = [x for x, t in contents.items() if len(_plain(t)) > 2 and _plain(t) in lower]
+    # "left" lies within "left of the car": the longest named option stands for the ones inside it.
+    named = [
+        x for x in named
+        if not any(y != x and _plain(contents[x]) in _plain(contents[y]) for y in named)
+    ]  # fmt: skip
+    if len(named) == 1:
+        return named[0]
+    lone = [m for m in _ALONE.finditer(part) if m.group(1) in letters]
+    kept = {m.group(1) for m in lone if m.group(1) not in "AI" or not _is_word(part, m.end())}
+    return kept.pop() if len(kept) == 1 else ""
+
+
+def _is_word(text: str, end: int) -> bool:
+    """Whether "A" or "I" before `end` reads as a word: a lower-case word follows.
+
+    "A and C" and "A is right" speak of options.
+    """
+    follows = re.match(r"\s+([a-z]+)", text[end : end + 40])
+    return follows is not None and follows.group(1) not in _AFTER_OPTION
+
+
+def _exact(text: str, letters: Sequence[str], contents: Mapping[str, str]) -> str:
+    return text.strip() if text.strip() in letters else ""
+
+
+def _tagged(text: str, letters: Sequence[str], contents: Mapping[str, str]) -> str:
+    return _exact(extract_tag(text, default=text), letters, contents)
+
+
+def _mvbench(text: str, letters: Sequence[str], contents: Mapping[str, str]) -> str:
+    form = official.mvbench_form(text)
+    return form if form in letters else ""
+
+
+def _spatial(text: str, letters: Sequence[str], contents: Mapping[str, str]) -> str:
+    found = official.spatial_option(text, [f"{x}. {t}" for x, t in contents.items()])
+    return found if isinstance(found, str) else ""
+
+
+def _first_capital(prefixes: Sequence[str], last: str = "") -> Reader:
+    return lambda text, letters, contents: choice.first_capital(text, last or letters[-1], prefixes)
+
+
+READERS: dict[str, Reader] = {
+    "careful": careful,
+    "exact": _exact,
+    "first_letter": lambda t, x, c: t[:1].upper() if t[:1].upper() in x else "",
+    "tagged": _tagged,
+    # lmms-eval @75571cf; who uses which stands in the benchmarks' `rules`
+    "lmms_eval_position": lambda t, x, c: choice.position_letter(t, x),
+    "lmms_eval_mvbench": _mvbench,
+    "lmms_eval_mmmu": lambda t, x, c: (
+        choice.last_marked(t, x, c, forms=official.MMMU_FORMS) or official.RANDOM
+    ),
+    "lmms_eval_egoschema": lambda t, x, c: str(official.egoschema(t, x, dict(c))[0]),
+    "lmms_eval_capital_or_first": lambda t, x, c: official.capital_or_first(t, x, dict(c)),
+    "lmms_eval_capital_or_random": lambda t, x, c: official.capital_or_random(t, x, dict(c)),
+    "lmms_eval_minerva": lambda t, x, c: official.minerva(t),
+    "lmms_eval_word": lambda t, x, c: choice.word_letter(t, x[-1]),
+    "lmms_eval_last_word": lambda t, x, c: choice.word_letter(
+        t.strip(), "D", ignore_case=False, which=-1
+    ),
+    "lmms_eval_capital": _first_capital(choice.JOINED_PREFIXES),
+    # VLMEvalKit @e8e78f0
+    "vlmevalkit_capital": _first_capital(official.ANSWER_PREFIXES),
+    "vlmevalkit_holmes": lambda t, x, c: official.holmes(t),
+    "vlmevalkit_spatial": _spatial,
+    "vlmevalkit_mmmu": lambda t, x, c: choice.last_marked(t, x, c),
+    # SiLVR @0f3dcdd
+    "silvr": lambda t, x, c: choice.last_marked(t, x),
+}
+"""Rules that read a letter. Those of training code are added from `rewards.rules.ACCURACY`."""
+
+
+def _prediction(value: Any) -> str | None:
+    """A logged prediction as text; an index from 0 becomes its letter."""
+    if value is None:
+        return None
+    if isinstance(value, int) and not isinstance(value, bool):
+        return LETTERS[value] if 0 <= value < len(LETTERS) else ""
+    return str(value)
+
+
+def by_letter(reader: Reader) -> Rule:
+    """A rule from a reader: 1.0 if the letter read is the gold."""
+
+    def rule(sample: Sample, prediction: Any) -> Graded:
+        text = _prediction(prediction)
+        if text is None:
+            return Graded(None, {"accuracy": 0.0}, "no answer")
+        count = len(sample.options) or max(5, LETTERS.find(sample.answer[:1]) + 1)
+        letters = LETTERS[:count]
+        contents = dict(zip(LETTERS, texts(sample.options), strict=False))
+        found = reader(text, letters, contents)
+        if found == official.RANDOM:
+            return Graded(None, {"accuracy": 0.0}, "the published code guesses here at random")
+        return Graded(found or None, {"accuracy": float(bool(found) and found == sample.answer)})
+
+    return rule
+
+
+def by_score(name: str) -> Rule:
+    """A rule of training code: it gives a score without saying which letter it read."""
+
+    def rule(sample: Sample, prediction: Any) -> Graded:
+        text = _prediction(prediction)
+        if text is None:
+            return Graded(None, {"accuracy": 0.0}, "no answer")
+        value = rules.score(name, text, sample.answer, "multiple choice")
+        return Graded(extract_tag(text, default=text.strip())[:80], {"accuracy": value})
+
+    return rule
+
+
+def mean_accuracy(samples: Sequence[Sample], graded: Sequence[Graded]) -> dict[str, Number]:
+    """Share of right answers."""
+    values = [g.values["accuracy"] for g in graded]
+    return {"accuracy": Number(accuracy(values), len(values))}
+
+
+def over_tasks(samples: Sequence[Sample], graded: Sequence[Graded]) -> dict[str, Number]:
+    """Mean of the accuracies of the tasks; {} where a sample does not say its task."""
+    tasks = [s.task for s in samples]
+    if not tasks or not all(tasks):
+        return {}
+    value = macro_accuracy([g.values["accuracy"] for g in graded], tasks)
+    return {"macro accuracy": Number(value, len(set(tasks)), unit="tasks")}
+
+
+def _tempcompass(sample: Sample, prediction: Any) -> Graded:
+    """TempCompass' rules before its judge; the same in lmms-eval and VLMEvalKit."""
+    text = _prediction(prediction)
+    if text is None:
+        return Graded(None, {"accuracy": 0.0}, "no answer")
+    gold = next((o for o in sample.options if o[0] == sample.answer), sample.answer)
+    found = official.option_match(text, gold)
+    if found == "fail":
+        return Graded(None, {"accuracy": 0.0}, "the published code asks a judge here")
+    return Graded(text[:80], {"accuracy": float(found)})
+
+
+def _vlm_mvbench(sample: Sample, prediction: Any) -> Graded:
+    """VLMEvalKit's MVBench without its judge: first word and gold option contain one another."""
+    text = _prediction(prediction)
+    if text is None:
+        return Graded(None, {"accuracy": 0.0}, "no answer")
+    gold = next((o for o in sample.options if o[0] == sample.answer), sample.answer)
+    right = official.vlm_mvbench(text, f"({gold[0]}) {gold.partition('. ')[2]}", advanced=False)
+    return Graded(text.strip()[:80] or None, {"accuracy": float(right)})
+
+
+CHOICE = Shape(
+    name="choice",
+    rules={
+        "tempcompass": _tempcompass,
+        "vlmevalkit_mvbench": _vlm_mvbench,
+        **{name: by_letter(reader) for name, reader in READERS.items()},
+        **{name: by_score(name) for name in rules.ACCURACY},
+    },
+    better="careful",
+    numbers=mean_accuracy,
+    gold=letter_of,
+    inline=split_options,
+)
+
+
+def _order(text: Any) -> list[int] | None:
+    if isinstance(text, list):
+        return [int(x) for x in text if isinstance(x, int | str) and str(x).isdigit()] or None
+    found = [int(x) for x in re.findall(r"\d{1,4}", str(text))]
+    return found or None
+
+
+def order_gold(value: Any, options: Sequence[str]) -> str:
+    """The right order as a JSON list of numbers; ValueError if it is none."""
+    found = _order(value)
+    if found is None:
+        raise ValueError(f"the gold {str(value)[:60]!r} is no list of numbers")
+    return json.dumps(found)
+
+
+def in_order(sample: Sample, prediction: Any) -> Graded:
+    """The whole order, and how many of its places are right; numbers are read from left to right.
+
+    Source: output/random/response_N_result.json of pritamqu/VCRBench@5d616a3, whose three runs it
+    gives to the printed digit. Numbers beyond the length of the gold do not count as places.
+    """
+    gold = json.loads(sample.answer)
+    found = None if prediction is None else _order(prediction)
+    places = sum(a == b for a, b in zip(found or [], gold, strict=False))
+    values = {"accuracy": float(found == gold), "places": float(places), "steps": float(len(gold))}
+    return Graded(found, values, "" if found else "no number")
+
+
+def _order_numbers(samples: Sequence[Sample], graded: Sequence[Graded]) -> dict[str, Number]:
+    steps = sum(int(g.values["steps"]) for g in graded)
+    right = sum(g.values["places"] for g in graded)
+    return {
+        **mean_accuracy(samples, graded),
+        "step accuracy": Number(right / steps if steps else 0.0, steps, unit="steps"),
+    }
+
+
+def over_goals(samples: Sequence[Sample], graded: Sequence[Graded]) -> dict[str, Number]:
+    """Mean of the accuracies of the goals; {} where a sample does not say its goal."""
+    goals = [s.task or str(s.meta.get("goal", "")) for s in samples]
+    if not goals or not all(goals):
+        return {}
+    value = macro_accuracy([g.values["accuracy"] for g in graded], goals)
+    return {"mean over goals": Number(value, len(set(goals)), unit="goals")}
+
+
+ORDER = Shape("order", {"order": in_order}, "order", _order_numbers, order_gold)

@@ -1,0 +1,23 @@
+"""Ref-DAVIS17: segment the object that a sentence describes, in DAVIS clips."""
+
+from __future__ import annotations
+
+from reproductions.benchmarks._base import Benchmark, Split
+from reproductions.benchmarks._boxes import MASK, expressions
+
+BENCHMARK = Benchmark(
+    id="ref_davis17",
+    metrics=("j_and_f", "region_j", "boundary_f"),
+    shape=MASK,
+    sample=expressions,
+    prompt=lambda s: f"Segment in every frame: {s.question}",
+    splits={
+        "valid": Split(("meta_expressions/valid/meta_expressions.json", "meta_expressions.json"))
+    },
+    videos=("JPEGImages/{video}/00000.jpg", "{video}.mp4", "videos/{video}.mp4"),
+    rules={"paper": "davis"},
+    hub="kcz358/RVOS-Ref-DAVIS17",
+    source="Ref-DAVIS17 in the form of Ref-YouTube-VOS (recalled)",
+    prompt_source="ours",
+    extra="mask_dict.json",
+)

@@ -1,0 +1,20 @@
+"""ReVOS: segment what a question that needs reasoning points at."""
+
+from __future__ import annotations
+
+from reproductions.benchmarks._base import Benchmark, Split
+from reproductions.benchmarks._boxes import MASK, expressions
+
+BENCHMARK = Benchmark(
+    id="revos",
+    metrics=("j_and_f", "region_j", "boundary_f"),
+    shape=MASK,
+    sample=expressions,
+    prompt=lambda s: f"Segment in every frame: {s.question}",
+    splits={"valid": Split(("meta_expressions_valid_.json", "meta_expressions_valid*.json"))},
+    videos=("JPEGImages/{video}/00000.jpg", "{video}.mp4", "videos/{video}.mp4"),
+    rules={"paper": "davis"},
+    source="cilinyan/VISA@ec158fd README (format of Ref-YouTube-VOS with mask_dict.json, recalled)",
+    prompt_source="ours",
+    extra="mask_dict.json",
+)

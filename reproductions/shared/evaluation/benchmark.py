@@ -1,0 +1,417 @@
+"""Run a benchmark module: ask its questions in its own words, grade by its rule, write a card.
+
+A folder a benchmark holds answers.jsonl (raw, continued where it stopped), predictions.jsonl
+(graded under the rule), missing.json and card.yaml. Shards write answers of their own; the call
+without a shard takes them over. What cannot be asked or fails is counted and stands on the card.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from reproductions.shared.evaluation.cards import finite_interval, run_facts, write_card
+from reproductions.shared.evaluation.protocol import build_protocol
+from reproductions.shared.evaluation.runner import cost_of, evaluate
+from reproductions.shared.evaluation.statistics import score_interval
+from reproductions.shared.files import write_json, write_text
+from reproductions.shared.inference.engine import Generator, Sampling
+from reproductions.shared.method import Sample
+from reproductions.shared.video.spec import FrameSpec
+from vidpost.catalog.models import Protocol
+
+RESAMPLES = 400
+"""Draws of the bootstrap over videos, for scores that are no mean of the items' values."""
+SHOWN = 5
+"""Missing videos that a card names; missing.json has all."""
+CARD_COST = ("tokens_in", "tokens_out", "frames", "seconds")
+
+
+class BenchmarkError(Exception):
+    """A benchmark cannot be asked or scored as wanted."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How a model answers.
+
+    Attributes:
+        generator: The engine, cached or not.
+        decode: (sample, generator) -> answer.
+        spec: Frames that are shown.
+        sampling: Of one plain answer.
+        facts: Fields of the card that the model decides: kind, method, preset, variant, overrides,
+            seeds, checkpoint, notes.
+        identity: What tells this model, method and engine's settings from others.
+        batch: Questions in work at a time.
+        max_calls: Model calls a question, at most.
+    """
+
+    generator: Generator
+    decode: Callable[[Sample, Generator], Any]
+    spec: FrameSpec
+    sampling: Sampling
+    facts: Mapping[str, Any]
+    identity: str
+    batch: int = 32
+    max_calls: int = 512
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a benchmark.
+
+    Attributes:
+        benchmark: Id.
+        rule: The rule's own name, after what was asked for.
+        numbers: Name -> `Number`, the headline first; {} for a shard or without a verdict.
+        interval: Of the headline.
+        counts: asked, total, missing, failed, unread, videos.
+        sentence: Over how many items the score was computed, and why not all.
+        folder: Where everything lies.
+        card: The card, None where there is no score.
+        groups: Breakdown -> group -> headline.
+    """
+
+    benchmark: str
+    rule: str
+    numbers: Mapping[str, Any]
+    interval: tuple[float, float] | None
+    counts: Mapping[str, int]
+    sentence: str
+    folder: Path
+    card: Path | None
+    groups: Mapping[str, Mapping[str, Any]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {
+            "benchmark": self.benchmark,
+            "rule": self.rule,
+            "numbers": {k: {"value": n.printed, "n": n.n} for k, n in self.numbers.items()},
+            "interval": self.interval,
+            "counts": dict(self.counts),
+            "over": self.sentence,
+            "groups": {
+                by: {k: {"value": n.printed, "n": n.n} for k, n in groups.items()}
+                for by, groups in self.groups.items()
+            },
+            "folder": str(self.folder),
+            "card": str(self.card) if self.card else None,
+        }
+
+
+def shard_of(samples: Sequence[Sample], shard: tuple[int, int] | None) -> list[Sample]:
+    """The samples of shard i of n (from 1); all questions about a video are in one shard."""
+    if shard is None:
+        return list(samples)
+    names = {name: k for k, name in enumerate(dict.fromkeys(s.video or s.id for s in samples))}
+    return [s for s in samples if names[s.video or s.id] % shard[1] == shard[0] - 1]
+
+
+def template(benchmark: Any, samples: Sequence[Sample]) -> dict[str, str]:
+    """The wording of a benchmark for the protocol: its prompt around an empty question.
+
+    The prompt's code stands in for a prompt that needs more of a sample than an empty one has.
+    """
+    found = {}
+    for kind, one in {s.problem_type: s for s in samples}.items():
+        empty = replace(
+            one, id="", question="{question}", answer="", video=None, meta={}, task="",
+            options=("A. {option}", "B. {option}") if one.options else (),
+        )  # fmt: skip
+        try:
+            found[kind] = str(benchmark.prompt(empty))
+        except (KeyError, IndexError, ValueError, TypeError, AttributeError):
+            found[kind] = inspect.getsource(benchmark.prompt)
+    return found
+
+
+def run_benchmark(
+    benchmark: Any,
+    loaded: Any,
+    asked: Asked,
+    folder: Path,
+    *,
+    rules: str = "paper",
+    limit: int | None = None,
+    shard: tuple[int, int] | None = None,
+    subtitles: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> Outcome:
+    """Ask and score one benchmark.
+
+    Args:
+        benchmark: A `reproductions.benchmarks` module's `Benchmark`.
+        loaded: Its questions, `Loaded`.
+        asked: The model.
+        folder: Takes answers, predictions and card; what is there of the same protocol is kept.
+        rules: "paper", "lmms_eval", "vlmevalkit", or a rule of the benchmark.
+        limit: At most this many questions, from the front.
+        shard: (i, n), i from 1: only this part is asked, and nothing is scored.
+        subtitles: Whether the prompts hold subtitles.
+        progress: Called with the number of questions answered.
+
+    Raises:
+        BenchmarkError: No question can be asked, or no such rule.
+        EvaluationError: Every question failed.
+    """
+    began = time.time()
+    try:
+        rule_name, rule = benchmark.rule(rules)
+    except KeyError as error:
+        raise BenchmarkError(str(error.args[0])) from None
+    samples = list(loaded.samples)[:limit]
+    if not samples:
+        raise BenchmarkError(f"{benchmark.id}: {loaded.sentence()} Put the videos in their place.")
+    protocol = build_protocol(
+        asked.spec.to_dict(),
+        prompt_template=template(benchmark, samples),
+        extractor=f"{benchmark.id}.{rule_name}",
+        extractor_version=1,
+        sampling={
+            "temperature": asked.sampling.temperature,
+            "top_p": asked.sampling.top_p,
+            "max_new_tokens": asked.sampling.max_new_tokens,
+            "n": 1,
+        },
+        subtitles=subtitles,
+    )
+    # Answers do not depend on how they are read: another rule reads the same ones.
+    unread = protocol.model_copy(update={"extractor": ""}).fingerprint()
+    key = f"{unread}/{asked.identity}"
+    folder.mkdir(parents=True, exist_ok=True)
+    name = f"answers-{shard[0]}-of-{shard[1]}.jsonl" if shard else "answers.jsonl"
+    if shard is None:
+        _take_over(folder, key)
+    part = shard_of(samples, shard)
+    records = evaluate(
+        asked.generator,
+        part,
+        _ungraded,  # type: ignore[arg-type]
+        folder / name,
+        asked.sampling,
+        fingerprint=key,
+        batch=asked.batch,
+        decode=asked.decode,
+        max_calls=asked.max_calls,
+        prompt=benchmark.prompt,
+        progress=progress,
+    )
+    counts = {
+        "asked": len(part),
+        "total": loaded.total,
+        "missing": sum(loaded.missing.values()),
+        "missing_videos": len(loaded.missing),
+        "failed": sum("failure" in r for r in records),
+        "unfinished": sum(not r["finished"] for r in records),
+    }
+    write_json(folder / "missing.json", {"videos": dict(loaded.missing), **counts})
+    sentence = _sentence(loaded, len(part), counts)
+    empty = Outcome(benchmark.id, rule_name, {}, None, counts, sentence, folder, None, {})
+    if shard is not None:
+        return empty
+    answers = [None if "failure" in r else r["completion"] for r in records]
+    if rule_name in benchmark.shape.judged:
+        _write(folder, samples, records, None, rule_name)
+        return empty
+    graded = [rule(s, a) for s, a in zip(samples, answers, strict=True)]
+    counts["unread"] = sum(g.read is None for g in graded)
+    _write(folder, samples, records, graded, rule_name)
+    numbers = benchmark.numbers(samples, graded)
+    interval, how = interval_of(benchmark, samples, graded)
+    groups = {
+        title: _grouped(benchmark, samples, graded, group) for title, group in benchmark.by.items()
+    }
+    card = folder / "card.yaml"
+    _card(card, benchmark, samples, records, numbers, interval, how, groups, protocol, asked,
+          sentence, counts, began)  # fmt: skip
+    return Outcome(
+        benchmark.id, rule_name, numbers, interval, counts, sentence, folder, card, groups
+    )
+
+
+def _ungraded(completions: Sequence[str], **_: Any) -> list[None]:
+    """Answers are graded when all are there, by rules that look at the whole sample."""
+    return [None] * len(completions)
+
+
+def _take_over(folder: Path, key: str) -> None:
+    """Put the answers of shards into answers.jsonl, those that belong to the same protocol."""
+    target = folder / "answers.jsonl"
+    header = json.dumps({"fingerprint": key}) + "\n"
+    lines: dict[str, str] = {}
+    for path in [*sorted(folder.glob("answers-*-of-*.jsonl")), target]:
+        text = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
+        if text[:1] != [header]:
+            continue
+        for line in text[1:]:
+            if line.endswith("\n"):
+                record = json.loads(line)
+                if "failure" not in record:
+                    lines[record["id"]] = line
+    if lines:
+        write_text(target, header + "".join(lines.values()))
+
+
+def _sentence(loaded: Any, n: int, counts: Mapping[str, int]) -> str:
+    """Over how many items, and why not all."""
+    text = f"over {n} of {counts['total']} items"
+    if counts["missing"]:
+        names = ", ".join(list(loaded.missing)[:SHOWN])
+        more = counts["missing_videos"] - SHOWN
+        also = f" and {more} more" if more > 0 else ""
+        text += (
+            f"; {counts['missing']} need {counts['missing_videos']} videos that are missing "
+            f"({names}{also})"
+        )
+    if counts["failed"]:
+        text += f"; {counts['failed']} failed and count as wrong"
+    if loaded.expected is not None and loaded.expected != counts["total"]:
+        text += f"; {loaded.expected} are published for this split"
+    return text
+
+
+def _write(
+    folder: Path,
+    samples: Sequence[Sample],
+    records: Sequence[Mapping[str, Any]],
+    graded: Sequence[Any] | None,
+    rule: str,
+) -> None:
+    """The prediction log under one rule."""
+    rows = []
+    for i, (sample, record) in enumerate(zip(samples, records, strict=True)):
+        row = {k: v for k, v in record.items() if k not in ("score", "answer")}
+        row |= {"prediction": record["completion"], "gold": sample.answer, "rule": rule}
+        if graded is not None:
+            one = graded[i]
+            value = next(iter(one.values.values()), None)
+            row |= {"read": one.read, "score": value, "values": dict(one.values), "note": one.note}
+        rows.append(json.dumps(row, ensure_ascii=False, default=str) + "\n")
+    write_text(folder / "predictions.jsonl", "".join(rows))
+
+
+def interval_of(
+    benchmark: Any, samples: Sequence[Sample], graded: Sequence[Any]
+) -> tuple[tuple[float, float] | None, str]:
+    """95 % interval of the headline, and how it was computed.
+
+    A mean of the items' values takes the interval of a mean; any other score is computed again on
+    resampled videos.
+    """
+    name, number = next(iter(benchmark.numbers(samples, graded).items()))
+    clusters = [s.video or s.id for s in samples]
+    values = [g.values.get(name) for g in graded]
+    if all(v is not None for v in values) and abs(fmean(values) - number.value) < 1e-9:
+        found = score_interval(values, clusters)
+        return finite_interval(found.low, found.high), found.method
+    videos: dict[str, list[int]] = {}
+    for i, video in enumerate(clusters):
+        videos.setdefault(video, []).append(i)
+    if len(videos) < 2:
+        return None, "none: one video"
+    rng, drawn = random.Random(0), []
+    groups = list(videos.values())
+    for _ in range(RESAMPLES):
+        chosen = [i for group in rng.choices(groups, k=len(groups)) for i in group]
+        some = benchmark.numbers([samples[i] for i in chosen], [graded[i] for i in chosen])
+        if name in some:
+            drawn.append(some[name].value)
+    drawn.sort()
+    if not drawn:
+        return None, "none"
+    ends = drawn[int(0.025 * len(drawn))], drawn[min(len(drawn) - 1, int(0.975 * len(drawn)))]
+    return finite_interval(*ends), f"bootstrap over {len(videos)} videos, {len(drawn)} draws"
+
+
+def _grouped(
+    benchmark: Any,
+    samples: Sequence[Sample],
+    graded: Sequence[Any],
+    group: Callable[[Sample], str],
+) -> dict[str, Any]:
+    """The headline of each group."""
+    members: dict[str, list[int]] = {}
+    for i, sample in enumerate(samples):
+        if label := group(sample):
+            members.setdefault(label, []).append(i)
+    found = {}
+    for label, part in sorted(members.items()):
+        numbers = benchmark.shape.numbers([samples[i] for i in part], [graded[i] for i in part])
+        if numbers:
+            found[label] = next(iter(numbers.values()))
+    return found
+
+
+def _card(
+    path: Path,
+    benchmark: Any,
+    samples: Sequence[Sample],
+    records: Sequence[Mapping[str, Any]],
+    numbers: Mapping[str, Any],
+    interval: tuple[float, float] | None,
+    how: str,
+    groups: Mapping[str, Mapping[str, Any]],
+    protocol: Protocol,
+    asked: Asked,
+    sentence: str,
+    counts: Mapping[str, int],
+    began: float,
+) -> None:
+    headline, number = next(iter(numbers.items()))
+    stage = asked.facts["checkpoint"]["stage"]
+    cost = cost_of(records)
+    scores = [
+        {"name": stage, "task": _line(k), "n": max(1, n.n), "score": n.value}
+        for k, n in numbers.items()
+    ]
+    scores += [
+        {"name": stage, "task": _line(f"{by}: {k}"), "n": max(1, n.n), "score": n.value}
+        for by, part in groups.items()
+        for k, n in part.items()
+    ]
+    notes = [f"Headline {headline}, {sentence}.", *asked.facts.get("notes", ())]
+    if counts["unread"]:
+        notes.append(f"{counts['unread']} answers could not be read and count as wrong.")
+    first = Counter(str(r["failure"]) for r in records if "failure" in r).most_common(1)
+    if first:
+        notes.append(f"Most frequent failure ({first[0][1]}): {_line(first[0][0])}")
+    if interval is None:
+        notes.append(f"No interval could be computed ({how}).")
+    digest = hashlib.sha256()
+    for sample in samples:
+        digest.update(f"{sample.id}\0{sample.question}\0{sample.answer}\0".encode())
+    write_card(
+        path,
+        {
+            **{k: v for k, v in asked.facts.items() if k != "notes"},
+            **run_facts(hours=round((time.time() - began) / 3600, 4)),
+            "benchmark": benchmark.id,
+            "benchmark_revision": f"questions {digest.hexdigest()[:12]}",
+            "metric": benchmark.metrics[0],
+            "task": "all",
+            "n": max(1, number.n),
+            "score": number.value,
+            # No interval says nothing: the whole range of a fraction does the same.
+            "interval": interval or (0.0, max(1.0, number.value)),
+            "interval_method": how,
+            "scores": scores,
+            "cost": {k: cost[k] for k in CARD_COST},
+            "protocol": protocol,
+            "notes": notes,
+        },
+    )
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())[:160]

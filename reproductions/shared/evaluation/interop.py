@@ -1,0 +1,374 @@
+"""Logs of other harnesses, in both directions, and result blocks for the hub.
+
+lmms-eval writes one JSON line a question (`--log_samples`) with the question's record under "doc",
+the raw answers under "resps", those after its filters under "filtered_resps" and the gold under
+"target". VLMEvalKit writes a table (xlsx, tsv or json) with the columns index, question, the
+options A, B, .., answer and prediction. Formats as of EvolvingLMMs-Lab/lmms-eval@75571cf and
+open-compass/VLMEvalKit@e8e78f0.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import yaml
+
+from reproductions.shared.method import Sample
+from vidpost.catalog.models import BenchmarkEntry, MetricEntry, ResultCard
+
+MAX_SHEET = 256 * 2**20
+"""Largest unpacked part of a spreadsheet, in bytes."""
+_SHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+
+
+class InteropError(ValueError):
+    """A foreign file that cannot be read: place, what is wrong, what to do."""
+
+
+# -- reading ---------------------------------------------------------------------------------------
+
+
+def flatten(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record as scoring reads it: lmms-eval's are opened, all others stay as they are.
+
+    Of an lmms-eval record the filtered answer counts, as in lmms-eval itself. Its `doc` is kept, so
+    that a benchmark can read the question from it.
+    """
+    if not isinstance(record.get("doc"), Mapping) or not {"resps", "filtered_resps"} & set(record):
+        return dict(record)
+    answers = record.get("filtered_resps") or record.get("resps")
+    return {
+        "id": record.get("doc_id", record["doc"].get("id")),
+        "prediction": answers,
+        "gold": record.get("target"),
+        "doc": record["doc"],
+    }
+
+
+def explode(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The answers of a record that holds many.
+
+    TempCompass: {video: {dimension: [answer, ..]}}, each gets the id "video/dimension/number";
+    OVO-Bench: the points in time of a forward question, with the ids "id_number".
+    """
+    points = record.get("test_info")
+    if isinstance(points, list) and points and all("response" in p for p in points):
+        for i, point in enumerate(points):  # OVO-Bench: a forward question is asked several times
+            gold = point.get("count", "Yes" if point.get("type") else "No")
+            yield {
+                "id": f"{record['id']}_{i}",
+                "task": record["task"],
+                "video": record["video"],
+                "response": point["response"],
+                "ground_truth": gold,
+            }
+        return
+    lists = {
+        k: v
+        for k, v in record.items()
+        if isinstance(v, list) and v and all(isinstance(e, Mapping) for e in v)
+    }
+    if "key" not in record or len(lists) != len(record) - 1 or not lists:
+        yield dict(record)
+        return
+    if not all(
+        {"prediction", "answer"} & {_fold(k) for k in e}
+        or {"video_llm_prediction"} & {_fold(k) for k in e}
+        for v in lists.values()
+        for e in v
+    ):
+        yield dict(record)
+        return
+    for dimension, entries in lists.items():
+        for i, entry in enumerate(entries):
+            yield {
+                "id": f"{record['key']}/{dimension}/{i}",
+                "video": record["key"],
+                "task": dimension,
+                **entry,
+            }  # fmt: skip
+
+
+def joined(records: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Video-ChatGPT's result files: {id: [{"pred": "yes", "score": 4}, {"q", "a", "pred"}]}."""
+    held: dict[str, Any] | None = None
+    for record in records:
+        keys = set(record) - {"key"}
+        folded = {str(k).lower(): v for k, v in record.items()}
+        if held is not None and record.get("key") == held["id"] and {"q", "a"} <= set(folded):
+            yield {
+                **held,
+                "question": folded["q"],
+                "gold": folded["a"],
+                "prediction": folded.get("pred"),
+            }
+            held = None
+            continue
+        if held is not None:
+            yield held
+            held = None
+        if "key" in record and keys <= {"pred", "score", "reason"} and "score" in keys:
+            held = {"id": record["key"], "verdict": {k: record[k] for k in keys - {"reason"}}}
+            continue
+        yield dict(record)
+    if held is not None:
+        yield held
+
+
+def _fold(name: str) -> str:
+    return "".join(c if c.isalnum() else "_" for c in str(name).lower())
+
+
+def read_xlsx(path: Path) -> list[dict[str, Any]]:
+    """The records of the first sheet of a workbook, by its head row; empty cells are None.
+
+    Raises:
+        InteropError: It is no workbook, or one that is too large.
+    """
+    try:
+        with zipfile.ZipFile(path) as book:
+            names = book.namelist()
+            sheets = sorted(n for n in names if re.fullmatch(r"xl/worksheets/sheet\d+\.xml", n))
+            if not sheets:
+                raise InteropError(f"{path}: holds no sheet. Save the log as .tsv or .json.")
+            shared = _shared(book) if "xl/sharedStrings.xml" in names else []
+            rows = list(_rows(_xml(book, sheets[0]), shared))
+    except (zipfile.BadZipFile, OSError, ElementTree.ParseError) as error:
+        raise InteropError(f"{path}: no workbook ({error}). Save the log as .tsv.") from None
+    if not rows:
+        return []
+    head = [str(c or f"column {i + 1}") for i, c in enumerate(rows[0])]
+    return [
+        {name: row[i] if i < len(row) else None for i, name in enumerate(head)} for row in rows[1:]
+    ]
+
+
+def _xml(book: zipfile.ZipFile, name: str) -> ElementTree.Element:
+    if book.getinfo(name).file_size > MAX_SHEET:
+        raise InteropError(f"{name} has more than {MAX_SHEET} bytes. Save the log as .tsv.")
+    data = book.read(name)
+    if b"<!DOCTYPE" in data[:2000] or b"<!ENTITY" in data:
+        raise InteropError(f"{name} declares entities, which no spreadsheet needs. Refused.")
+    return ElementTree.fromstring(data)
+
+
+def _shared(book: zipfile.ZipFile) -> list[str]:
+    root = _xml(book, "xl/sharedStrings.xml")
+    return ["".join(t.text or "" for t in item.iter(f"{_SHEET}t")) for item in root]
+
+
+def _rows(sheet: ElementTree.Element, shared: Sequence[str]) -> Iterator[list[Any]]:
+    for row in sheet.iter(f"{_SHEET}row"):
+        cells: list[Any] = []
+        for cell in row:
+            column = _column(cell.get("r", ""))
+            column = len(cells) if column is None else column
+            if column > 16_384:
+                break
+            cells += [None] * (column - len(cells))
+            cells.append(_cell(cell, shared))
+        yield cells
+
+
+def _column(place: str) -> int | None:
+    letters = re.match(r"[A-Z]{1,3}", place)
+    if not letters:
+        return None
+    number = 0
+    for letter in letters.group():
+        number = 26 * number + ord(letter) - 64
+    return number - 1
+
+
+def _cell(cell: ElementTree.Element, shared: Sequence[str]) -> Any:
+    kind, value = cell.get("t", "n"), cell.find(f"{_SHEET}v")
+    if kind == "inlineStr":
+        return "".join(t.text or "" for t in cell.iter(f"{_SHEET}t"))
+    if value is None or value.text is None:
+        return None
+    if kind == "s":
+        return shared[int(value.text)]
+    if kind in ("str", "e"):
+        return value.text
+    number = float(value.text)
+    return int(number) if number.is_integer() else number
+
+
+# -- writing ---------------------------------------------------------------------------------------
+
+
+def to_lmms_eval(
+    answers: Iterable[tuple[Sample, Any]], path: Path, docs: Mapping[str, Mapping[str, Any]]
+) -> int:
+    """Write answers as lmms-eval's sample log; returns how many.
+
+    Args:
+        answers: (sample, answer); an answer that is no text is written as JSON.
+        path: The file.
+        docs: Sample id -> the benchmark's own record; ids without one get the sample's fields.
+    """
+    count = 0
+    with path.open("w", encoding="utf-8") as file:
+        for i, (sample, answer) in enumerate(answers):
+            text = "" if answer is None else answer if isinstance(answer, str) else _dump(answer)
+            doc = docs.get(sample.id) or _doc(sample)
+            record = {
+                "doc_id": i,
+                "doc": doc,
+                "target": sample.answer,
+                "arguments": {},
+                "resps": [[text]],
+                "filtered_resps": [text],
+            }
+            file.write(_dump(record) + "\n")
+            count += 1
+    return count
+
+
+def _doc(sample: Sample) -> dict[str, Any]:
+    return {
+        "id": sample.id,
+        "question": sample.question,
+        "options": list(sample.options),
+        "answer": sample.answer,
+        "video": sample.video,
+        "task": sample.task,
+    }
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def to_vlmevalkit(answers: Iterable[tuple[Sample, Any]], path: Path) -> int:
+    """Write answers as VLMEvalKit's table (.tsv, read with PRED_FORMAT=tsv); returns how many.
+
+    Raises:
+        InteropError: The name does not end in .tsv.
+    """
+    if path.suffix != ".tsv":
+        raise InteropError(f"{path}: VLMEvalKit's table is written as .tsv. Name it so.")
+    rows = list(answers)
+    most = max((len(s.options) for s, _ in rows), default=0)
+    letters = [chr(65 + i) for i in range(most)]
+    buffer = io.StringIO()
+    names = ["index", "id", "video", "task_type", "question", *letters, "answer", "prediction"]
+    table = csv.DictWriter(buffer, names, delimiter="\t", lineterminator="\n")
+    table.writeheader()
+    for i, (sample, answer) in enumerate(rows):
+        own = {o[0]: o.partition(". ")[2] for o in sample.options}
+        table.writerow(
+            {
+                "index": i,
+                "id": sample.id,
+                "video": sample.video or "",
+                "task_type": sample.task,
+                "question": sample.question,
+                **{x: own.get(x, "") for x in letters},
+                "answer": sample.answer,
+                "prediction": "" if answer is None else answer
+                if isinstance(answer, str) else _dump(answer),
+            }
+        )  # fmt: skip
+    path.write_text(buffer.getvalue(), encoding="utf-8")
+    return len(rows)
+
+
+# -- result blocks ---------------------------------------------------------------------------------
+
+
+def model_index(
+    card: ResultCard, model: str, benchmark: BenchmarkEntry | None, metric: MetricEntry | None
+) -> str:
+    """The `model-index` block of a hub model card, as YAML to stand between its `---` lines.
+
+    The hub shows percentages; a metric whose unit is a fraction is multiplied by 100. Protocol and
+    interval are in the metric's arguments, so that nobody compares across protocols unawares.
+
+    Args:
+        card: The result.
+        model: Name of the model on the hub.
+        benchmark: The benchmark's entry, None for "synthetic".
+        metric: The metric's entry.
+    """
+    percent = metric is not None and metric.unit == "fraction"
+    scale = 100.0 if percent else 1.0
+    value = round(scale * card.score, 4)
+    dataset: dict[str, Any] = {
+        "name": benchmark.name if benchmark else card.benchmark,
+        "type": (benchmark.hf_ids or (card.benchmark,))[0] if benchmark else card.benchmark,
+        "revision": card.benchmark_revision,
+    }
+    if card.task != "all":
+        dataset["config"] = card.task
+    frames = (
+        f"{card.protocol.frames} frames"
+        if card.protocol.frames
+        else f"{card.protocol.fps:g} fps"
+        if card.protocol.fps
+        else "see protocol"
+    )
+    block = {
+        "model-index": [
+            {
+                "name": model,
+                "results": [
+                    {
+                        "task": {"type": "video-text-to-text"},
+                        "dataset": dataset,
+                        "metrics": [
+                            {
+                                "name": f"{metric.name if metric else card.metric} ({frames}"
+                                f"{', subtitles' if card.protocol.subtitles else ''})",
+                                "type": card.metric,
+                                "value": value,
+                                "verified": False,
+                                "args": {
+                                    "n": card.n,
+                                    "interval": [round(scale * x, 4) for x in card.interval],
+                                    "level": card.level,
+                                    "protocol": card.fingerprint,
+                                    "extractor": card.protocol.extractor,
+                                    "kind": card.kind,
+                                },
+                            }
+                        ],
+                    }
+                ],
+            }
+        ]
+    }
+    return yaml.safe_dump(block, sort_keys=False, allow_unicode=True)
+
+
+def eval_result(card: ResultCard, benchmark: BenchmarkEntry | None) -> str:
+    """The entry of `.eval_results/*.yaml` in a hub model repository (community evals), as YAML.
+
+    Raises:
+        InteropError: The benchmark has no data set on the hub to refer to, or the card is a
+            miniature, which is no result of the benchmark.
+    """
+    if card.kind == "miniature":
+        raise InteropError("a miniature is no result of the benchmark; it is not published.")
+    if benchmark is None or not benchmark.hf_ids:
+        raise InteropError(f"{card.benchmark} names no hub data set (hf_ids) to report to.")
+    entry: dict[str, Any] = {
+        "dataset": {
+            "id": benchmark.hf_ids[0],
+            "task_id": card.task if card.task != "all" else card.metric,
+            "revision": card.benchmark_revision,
+        },
+        "value": card.score,
+        "date": card.date.isoformat(),
+        "notes": f"{card.metric}, n {card.n}, protocol {card.fingerprint}, "
+        f"{card.protocol.extractor}, commit {card.commit}",
+    }
+    return yaml.safe_dump([entry], sort_keys=False, allow_unicode=True)

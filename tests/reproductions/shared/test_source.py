@@ -1,0 +1,182 @@
+"""Opening a model and asking it about a video: a run, a checkpoint, a server, and bad input."""
+
+from __future__ import annotations
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from click.testing import CliRunner
+from small_run import write_run
+
+pytest.importorskip("torch")
+
+from reproductions.shared.inference.engine import Sampling  # noqa: E402
+from reproductions.shared.inference.meter import Metered  # noqa: E402
+from reproductions.shared.inference.scripted import ScriptedGenerator  # noqa: E402
+from reproductions.shared.source import SourceError, open_source  # noqa: E402
+from vidpost.cli.main import main  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def small(qwen, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("source")
+    patch = pytest.MonkeyPatch()
+    patch.setenv("VIDPOST_CACHE", str(folder / "cache"))
+    yield write_run(folder / "run", qwen.checkpoint)
+    patch.undo()
+
+
+@pytest.fixture
+def server():
+    """An OpenAI-compatible server; `bodies` are what it was sent, `refuse` makes it fail."""
+
+    class Handler(BaseHTTPRequestHandler):
+        bodies: list = []
+        refuse = ""
+
+        def log_message(self, *args):
+            pass
+
+        def do_GET(self):
+            self.send(200, {"data": [{"id": "a"}, {"id": "b"}]})
+
+        def do_POST(self):
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            self.bodies.append(body)
+            if self.refuse and self.refuse in json.dumps(body["messages"]):
+                self.send(400, {"error": {"message": "too long"}})
+                return
+            choice = {
+                "index": 0, "finish_reason": "stop",
+                "message": {"role": "assistant", "content": "<answer>B</answer>"},
+            }  # fmt: skip
+            usage = {"prompt_tokens": 9, "completion_tokens": 3}
+            self.send(200, {"choices": [choice] * body.get("n", 1), "usage": usage})
+
+        def send(self, status, value):
+            data = json.dumps(value).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=http.serve_forever, daemon=True).start()
+    Handler.url = f"http://127.0.0.1:{http.server_port}/v1"
+    yield Handler
+    http.shutdown()
+
+
+def vidpost(*arguments):
+    return CliRunner().invoke(main, [str(a) for a in arguments])
+
+
+def test_a_run_answers_about_a_video_with_a_strategy(small, clips):
+    asked = ["ask", clips[0].video, "Which is first?", "--options", "red", "--options", "blue"]
+    result = vidpost(*asked, "--model", small, "--method", "tcot", "--json")
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert found["method"] == "tcot" and found["model"] == "run (sft)"
+    # Four segments of eight frames, then one look at no more than sixteen.
+    assert found["cost"]["calls"] == 5 and len(found["frames"]) <= 16
+    assert found["evidence"] and set(found["frames"]) <= set(found["looked_at"])
+    assert [s["step"] for s in found["trace"]] == ["segments", "frames"]
+    assert result.stderr.count("call ") == 5
+
+
+def test_people_get_answer_evidence_and_cost(small, clips):
+    result = vidpost("ask", clips[0].video, "What?", "--model", small, "--frames", 4)
+    assert result.exit_code == 0, result.output
+    heads = [line.split()[0] for line in result.stdout.splitlines()]
+    assert heads[:3] == ["answer", "evidence", "frames"] and heads[-1] == "cost"
+    assert "1 calls, 1 answers" in result.stdout and "4 frames decoded" in result.stdout
+
+
+def test_a_checkpoint_folder_and_a_cache(qwen, clips, tmp_path):
+    source = open_source(str(qwen.checkpoint), frames=4, overrides={"evaluate.max_new_tokens": 4})
+    assert (source.checkpoint, source.tiny, source.spec.num_frames) == ("published", True, 4)
+    cached = source.cached(tmp_path)
+    first = source.strategy()(clips[0], Metered(cached))
+    cached.close()
+    again = source.cached(tmp_path)
+    assert source.strategy()(clips[0], Metered(again)) == first
+    assert again.counts().hits == 1
+    source.word(lambda sample: "another wording")  # of another file: nothing is found again
+    other = source.cached(tmp_path)
+    assert other.counts().requests == 0
+    again.close()
+    other.close()
+
+
+def test_a_server_is_asked_for_the_named_model(server, clips):
+    asked = ["ask", clips[0].video, "Which?", "--options", "a", "--options", "b", "--json"]
+    result = vidpost(*asked, "--model", server.url, "--served", "b", "--frames", 4)
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert found["option"] == "B. b" and found["engine"] == "server"
+    (body,) = server.bodies[-1:]
+    assert body["model"] == "b"
+    pictures = [p for p in body["messages"][0]["content"] if p["type"] == "image_url"]
+    assert len(pictures) == 4
+
+
+def test_what_the_server_gives_up_on_is_a_failure_and_no_answer(server, clips):
+    source = open_source(server.url, served="a", frames=4)
+    server.refuse = "order"
+    with pytest.raises(Exception, match="too long"):
+        source.strategy()(
+            clips[1].__class__(**{**vars(clips[1]), "question": "the order?"}),
+            Metered(source.generator),
+        )
+    server.refuse = ""
+    source.close()
+
+
+def test_a_scripted_engine_takes_the_place_of_the_model(small, clips):
+    source = open_source(str(small), method="self_consistency", overrides={"decode.answers": 3})
+    votes = ScriptedGenerator(lambda r, i: f"<answer>{'ABB'[i]}</answer>")
+    found = source.strategy()(clips[0], Metered(votes))
+    assert found.text == "<answer>B</answer>"
+    assert votes.samplings == [Sampling(0.7, 1.0, 40, 6, 0)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--method", "cybrv"], "'cybrv' has no reproduction. Did you mean 'cyberv'?"),
+        (["--method", "video_r1"], "'video_r1' changes training"),
+        (["--model", "http://127.0.0.1:9/v1"], "no server answers"),
+        (["--model", "runs/nothing"], "no such folder"),
+        (["--checkpoint", "rl"], "no checkpoint 'rl'. It has: sft."),
+        (["--engine", "server"], "--engine server does not go with"),
+        (["--engine", "vllm"], "vLLM is not installed here"),
+        (["--set", "decode.nonsense=1"], "decode.nonsense: not a key"),
+        (["--frames", "3"], "--frames 3: two frames make one step"),
+        (["--options", "one"], "--options: 1 given"),
+    ],
+)
+def test_bad_input_gets_one_message(small, clips, arguments, said):
+    result = vidpost("ask", clips[0].video, "What?", "--model", small, *arguments)
+    assert result.exit_code == 2 and result.stderr.count("error:") == 1
+    assert said in result.stderr and "Traceback" not in result.output
+
+
+def test_a_video_that_is_none_and_a_run_that_is_not_finished(small, tmp_path, clips):
+    text = tmp_path / "clip.mp4"
+    text.write_text("no video")
+    assert "cannot be read as a video" in vidpost("ask", text, "What?", "--model", small).stderr
+    assert "no such file" in vidpost("ask", tmp_path / "x.mp4", "What?", "--model", small).stderr
+    begun = tmp_path / "begun"
+    begun.mkdir()
+    (begun / "config.yaml").write_text((small / "config.yaml").read_text())
+    result = vidpost("ask", clips[0].video, "What?", "--model", begun)
+    assert "no trained checkpoint yet" in result.stderr
+    result = vidpost("ask", clips[0].video, "What?", "--model", tmp_path)
+    assert "neither a run (config.yaml) nor a checkpoint" in result.stderr
+
+
+def test_a_wrong_model_name_lists_those_that_are_served(server):
+    with pytest.raises(SourceError, match="serves a, b; 'c' is not among them"):
+        open_source(server.url, served="c")
