@@ -61,7 +61,7 @@ site: setup  ## Build the site into site/, strictly
 serve: setup  ## Build and serve the site on localhost
 	$(BIN)/vidpost site serve
 
-bench: setup  ## Measure; ONLY=decode|step|cli|rewards|update for one part
+bench: setup  ## Measure; ONLY=update|step|rollout|long_video|decode|rewards|cli for one part
 	$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY))
 
 clean:  ## Remove caches and built files (not .venv, not runs/)

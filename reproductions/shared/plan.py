@@ -386,8 +386,7 @@ def train_plan(
     )
     seconds = {k: sum(v.values()) for k, v in phases.items()}
     memory = _memory(
-        preset, arch, stage, devices, clip, tuple(n * stage.batch_size for n in shape(limit)),
-        seen * stage.batch_size, prompts * prompt + side_by_side * limit,
+        preset, arch, stage, devices, clip, shape(limit), seen, prompts * prompt + side_by_side * limit,
     )  # fmt: skip
     return StagePlan(
         name, stage.kind, samples, updates, per_device * devices, clip, prompt, answer, sampled,
@@ -451,7 +450,7 @@ def _phases(
         traffic: Bytes that a device sends.
         devices: Devices that train.
     """
-    groups = {
+    groups: dict[str, tuple[str, ...]] = {
         "rollout prefill": ("rollout prefill",),
         "reference": ("reference",),
         "update": ("vision forward", "vision backward", "language forward", "language backward"),
@@ -494,7 +493,7 @@ def _traffic(
         a_batch = 2 * weights + gradients + (weights if reference else 0)
         total = a_batch * stage.gradient_accumulation + (weights if sampled else 0)
     else:
-        total = 2.0 * gradients
+        total = 2 * gradients
     return total * (devices - 1) / devices
 
 
@@ -523,7 +522,7 @@ def _memory(
     stage: StageSettings,
     devices: int,
     clip: Clip,
-    shape: tuple[float, ...],
+    shape: tuple[float, float, float],
     clips: int,
     cached: float,
 ) -> dict[str, float]:
@@ -535,12 +534,14 @@ def _memory(
         stage: The stage.
         devices: Devices that train.
         clip: The largest clip.
-        shape: Tokens of the language model's training forward on a device with the longest
+        shape: Tokens of the language model's training forward on a sample with the longest
             answers, its (query, key) pairs, and how many tokens the head scores.
-        clips: Passes of the vision tower on a device.
+        clips: Passes of the vision tower for a sample.
         cached: Tokens in the rollout cache.
     """
     model, spread = preset.model, preset.hardware.distributed
+    tokens, pairs, scored = (n * stage.batch_size for n in shape)
+    clips *= stage.batch_size
     width = 4 if model.dtype == "float32" else 2
     whole = spread in ("deepspeed_zero3", "fsdp2")
     trained = _trained(preset, arch)
@@ -556,8 +557,8 @@ def _memory(
         "weights": weights / shard,
         "gradients": trained * stored / partly,
         "optimiser": trained * states / partly,
-        **_activations(preset, arch, clip, *shape[:2], clips, width),
-        "head": _head(preset, arch, shape[2], width),
+        **_activations(preset, arch, clip, tokens, pairs, clips, width),
+        "head": _head(preset, arch, scored, width),
     }
     if whole:  # what DeepSpeed holds of the weights of others at a time, at most
         parts["gathered layers"] = min(LIVE, arch.parameters) * width

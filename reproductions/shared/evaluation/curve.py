@@ -327,7 +327,7 @@ def table(result: Mapping[str, Any]) -> str:
 
 
 STYLE = (
-    "svg{color:#1f2328;background:#ffffff}"
+    "svg{color:#1f2328;background:#ffffff;font-family:system-ui,sans-serif}"
     "@media (prefers-color-scheme: dark){svg{color:#e6e9ed;background:#16191d;"
     "--plot-1:#6cb6ff;--plot-2:#f0965a;--plot-3:#4fc3a1;--plot-4:#d99ac9;--plot-5:#cdbf4e;"
     "--plot-6:#b4b4b4}}"
@@ -362,16 +362,17 @@ def _panel(
     series: Mapping[str, Sequence[Mapping[str, Any]]], cost: str, label: str, top: float
 ) -> str:
     everything = [p for part in series.values() for p in part]
-    xs = [math.log10(max(p[cost], 1e-6)) for p in everything]
+    xs = [math.log10(max(float(p[cost]), 1e-6)) for p in everything]
     low, high = min(xs), max(xs)
     pad = 0.06 * (high - low) or 0.3
     low, high = low - pad, high + pad
-    ends = [e for p in everything for e in (p["interval"] or (p["score"], p["score"]))]
+    ends = [float(e) for p in everything for e in (p["interval"] or (p["score"], p["score"]))]
     y_low, y_high = max(0.0, min(ends) - 0.02), min(1.0, max(ends) + 0.02)
     left, right, bottom = 44.0, plots.WIDTH - 14.0, top + HEIGHT - LOWEST - 14
 
     def px(value: float) -> float:
-        return left + (math.log10(max(value, 1e-6)) - low) / (high - low) * (right - left)
+        share = (math.log10(max(value, 1e-6)) - low) / (high - low)
+        return left + share * (right - left)
 
     def py(value: float) -> float:
         return bottom - (value - y_low) / (y_high - y_low) * (bottom - top - 8)

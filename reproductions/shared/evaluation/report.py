@@ -117,6 +117,7 @@ def render(run: Run) -> str:
         "groups": rollout_groups(run.rollouts),
         "settings": _settings(run),
         "phases": _phases(run),
+        "costs": costs(run),
         "command": _command(run),
         "colours": {name: i + 1 for i, name in enumerate(run.checkpoints[: len(SHAPES)])},
     }
@@ -461,6 +462,42 @@ def _phases(run: Run) -> list[tuple[str, float]]:
         if (time := number(record.get("time"))) is not None:
             ends[str(record.get("stage"))] = time
     return [(f"{name} (until, since start)", end) for name, end in ends.items()]
+
+
+COSTS = {
+    "calls": "Model calls",
+    "answers": "Answers",
+    "tokens_in": "Tokens in",
+    "tokens_out": "Tokens out",
+    "frames": "Frames shown",
+    "frames_decoded": "Frames decoded",
+    "seconds": "Seconds",
+}
+"""What an evaluation costs, as evaluation.json names it -> heading."""
+
+
+def costs(run: Run) -> dict[str, Any]:
+    """Mean cost a question of every checkpoint and strategy, from evaluation.json.
+
+    Returns:
+        {"heads": headings, "rows": [(name, texts)]}; {} where there is nothing to show.
+    """
+    given = run.evaluation.get("cost")
+    if not isinstance(given, dict):
+        return {}
+    heads = [k for k in COSTS if any(isinstance(c, dict) and k in c for c in given.values())]
+    rows = []
+    for name in run.checkpoints:
+        cost, asked = given.get(name), len(run.predictions.get(name, ()))
+        if isinstance(cost, dict) and asked:
+            values = [number(cost.get(k)) for k in heads]
+            texts = ["n/a" if v is None else _mean(v / asked) for v in values]
+            rows.append((name, texts))
+    return {"heads": [COSTS[k] for k in heads], "rows": rows} if heads and rows else {}
+
+
+def _mean(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def _command(run: Run) -> str:

@@ -198,7 +198,7 @@ class Encoder:
                 with torch.inference_mode(False):
                     prompt = self._encode(sample, order, messages, prefix, shows)
             if weights is not None or with_pixels not in self.memory:
-                names = [(weights, shown, *look) for shown in shows]
+                names = [(weights, s, *look) for s, _ in zip(shows, prompt.views, strict=False)]
                 prompt = self._remember(key, prompt, names)
             if weights is not None:
                 self.memory.forget(with_pixels)

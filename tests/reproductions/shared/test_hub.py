@@ -50,3 +50,44 @@ def test_without_hub_and_copy_the_message_names_both(monkeypatch, tmp_path):
     monkeypatch.delenv("VIDPOST_DATA", raising=False)
     with pytest.raises(hub.HubError, match=r"Video-R1/Video-R1-data.*VIDPOST_DATA"):
         hub.published_data("video_r1_260k", None)
+
+
+def test_questions_of_a_benchmark_are_found_or_downloaded_without_videos(tmp_path, monkeypatch):
+    huggingface_hub = pytest.importorskip("huggingface_hub")
+    from reproductions.benchmarks._base import get
+
+    charades = get("charades_sta")
+    root, mine = tmp_path / "root", tmp_path / "mine"
+    for folder in (root, mine / "charades_sta"):
+        folder.mkdir(parents=True)
+    (mine / "charades_sta" / "charades_sta_test.txt").write_text("a 0 1##b.\n")
+    monkeypatch.setenv("VIDPOST_DATA", str(mine))
+    own = mine / "charades_sta"
+    assert hub.benchmark_folder(charades, "", None) == (own, own)
+    (root / "charades_sta_test.txt").write_text("a 0 1##b.\n")
+    assert hub.benchmark_folder(charades, "test", root) == (root, root)
+    (root / "charades_sta_test.txt").unlink()
+    monkeypatch.delenv("VIDPOST_DATA")
+    wanted = []
+
+    def download(repository, repo_type, allow_patterns):
+        wanted.append((repository, repo_type, tuple(allow_patterns)))
+        return str(tmp_path)
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
+    assert hub.benchmark_folder(charades, "", root) == (tmp_path, root)
+    patterns = ("charades_sta_test.txt", "**/test-*.parquet", "test-*.parquet")
+    assert wanted == [("lmms-eval/charades_sta", "dataset", patterns)]
+
+
+def test_a_benchmark_that_is_nowhere_says_what_to_do(tmp_path, monkeypatch):
+    pytest.importorskip("huggingface_hub")
+    from reproductions.benchmarks._base import get
+
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    monkeypatch.delenv("VIDPOST_DATA", raising=False)
+    with pytest.raises(hub.HubError, match=r"no .*cannot be downloaded from lmms-lab/Video-MME"):
+        hub.benchmark_folder(get("video_mme"), "", tmp_path)
+    with pytest.raises(hub.HubError, match="no such folder"):
+        hub.benchmark_folder(get("video_mme"), "", tmp_path / "none")

@@ -12,11 +12,11 @@ from small_run import write_run
 
 pytest.importorskip("torch")
 
-from reproductions.shared.inference.engine import Sampling  # noqa: E402
-from reproductions.shared.inference.meter import Metered  # noqa: E402
-from reproductions.shared.inference.scripted import ScriptedGenerator  # noqa: E402
-from reproductions.shared.source import SourceError, open_source  # noqa: E402
-from vidpost.cli.main import main  # noqa: E402
+from reproductions.shared.inference.engine import Sampling
+from reproductions.shared.inference.meter import Metered
+from reproductions.shared.inference.scripted import ScriptedGenerator
+from reproductions.shared.source import SourceError, open_source
+from vidpost.cli.main import main
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +32,10 @@ def small(qwen, tmp_path_factory):
 def server():
     """An OpenAI-compatible server; `bodies` are what it was sent, `refuse` makes it fail."""
 
+    seen = []
+
     class Handler(BaseHTTPRequestHandler):
-        bodies: list = []
+        bodies = seen
         refuse = ""
 
         def log_message(self, *args):

@@ -19,6 +19,7 @@ from vidpost.catalog.module import Module, known_hooks, read_module
 LINES = ("Paper", "Catalog", "Baseline", "Delta", "Not reproduced")
 """Lines that the docstring of every method.py has."""
 
+
 def check(catalog: Catalog) -> Iterator[Diagnostic]:
     """All contracts between entries and the modules under reproductions/."""
     hooks = known_hooks(catalog.root)

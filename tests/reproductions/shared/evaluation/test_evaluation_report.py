@@ -182,6 +182,31 @@ def test_the_page_holds_what_a_sceptic_asks_for(runs, pages):
     assert places == sorted(places)
 
 
+def test_costs_are_means_a_question_of_checkpoints_and_strategies(tmp_path):
+    (tmp_path / "predictions").mkdir()
+    for name in ("sft", "sft+tcot"):
+        rows = [{"fingerprint": "f"}, {"id": "a", "score": 1.0}, {"id": "b", "score": 0.0}]
+        lines = "".join(json.dumps(r) + "\n" for r in rows)
+        (tmp_path / "predictions" / f"{name}.jsonl").write_text(lines)
+    given = {
+        "checkpoints": ["sft", "sft+tcot", "gone"],
+        "cost": {
+            "sft": {"calls": 2, "tokens_in": 2469, "seconds": 0.1},
+            "sft+tcot": {"calls": 10, "tokens_in": "many", "seconds": 3},
+            "gone": {"calls": 1},
+        },
+    }
+    run = small_run(tmp_path, given)
+    assert report.costs(run) == {
+        "heads": ["Model calls", "Tokens in", "Seconds"],
+        "rows": [("sft", ["1", "1,234", "0.05"]), ("sft+tcot", ["5", "n/a", "1.5"])],
+    }
+    page = render(run)
+    assert "Cost of one question" in page and "sft+tcot" in page
+    for broken in ({}, {"cost": []}, {"cost": {"sft": "x"}}):
+        assert report.costs(small_run(tmp_path, {"checkpoints": ["sft"], **broken})) == {}
+
+
 def test_hostile_videos_become_sentences(pages):
     assert "The video could not be decoded" in pages["hostile"].read_text()
 

@@ -1,0 +1,285 @@
+"""Published benchmarks through the command: cards, missing videos, failures, shards, rules."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from click.testing import CliRunner
+from small_run import write_run
+
+pytest.importorskip("torch")
+
+from reproductions.benchmarks._base import get, load
+from reproductions.shared.evaluation.benchmark import (
+    Asked,
+    BenchmarkError,
+    interval_of,
+    run_benchmark,
+    shard_of,
+    template,
+)
+from reproductions.shared.evaluation.cards import read_card
+from reproductions.shared.inference.engine import Request, Sampling
+from reproductions.shared.inference.scripted import ScriptedGenerator
+from reproductions.shared.video.spec import FrameSpec
+from vidpost.cli.main import main
+
+VIDEOS, QUESTIONS = 4, 2
+FACTS = {
+    "kind": "miniature",
+    "method": "decode",
+    "preset": "mini",
+    "seeds": [0],
+    "checkpoint": {"stage": "sft"},
+    "notes": ["Model: scripted."],
+}
+
+
+@pytest.fixture
+def data(tmp_path, clips):
+    """Video-MME with one of four videos missing, and Charades-STA with one of two."""
+    root = tmp_path / "data"
+    (root / "video_mme" / "data").mkdir(parents=True)
+    rows = []
+    for v in range(VIDEOS):
+        if v < VIDEOS - 1:
+            shutil.copy(clips[v].video, root / "video_mme" / "data" / f"v{v}.mp4")
+        rows += [
+            {
+                "video_id": str(v), "duration": "short" if v < 2 else "long", "domain": "d",
+                "sub_category": "s", "url": "u", "videoID": f"v{v}", "question_id": f"{v}-{q}",
+                "task_type": "Counting Problem", "question": f"How many {q}?",
+                "options": ["A. 1.", "B. 2.", "C. 3.", "D. 4."], "answer": "AB"[q],
+            }
+            for q in range(QUESTIONS)
+        ]  # fmt: skip
+    (root / "video_mme" / "video_mme.json").write_text(json.dumps(rows))
+    (root / "charades_sta").mkdir()
+    shutil.copy(clips[0].video, root / "charades_sta" / "c0.mp4")
+    lines = "c0 1.0 3.0##a person sits.\nc1 0.0 2.0##a door opens.\n"
+    (root / "charades_sta" / "charades_sta_test.txt").write_text(lines)
+    return root
+
+
+def asked(script, **more):
+    model = ScriptedGenerator(script)
+
+    def plain(sample, engine):
+        return engine.generate([Request(sample)], Sampling())[0][0].text
+
+    fields = {
+        "generator": model, "decode": plain, "spec": FrameSpec(num_frames=4),
+        "sampling": Sampling(), "facts": FACTS, "identity": "one",
+    }  # fmt: skip
+    return Asked(**fields | more), model
+
+
+def questions(data, name="video_mme"):
+    benchmark = get(name)
+    return benchmark, load(benchmark, data / name)
+
+
+def test_the_score_says_over_how_many_items(data, tmp_path):
+    model, engine = asked(lambda r, i: "A")  # right for the first question of every video
+    found = run_benchmark(*questions(data), model, tmp_path / "out")
+    assert found.numbers["accuracy"].value == 0.5 and found.numbers["accuracy"].n == 6
+    assert "over 6 of 8 items; 2 need 1 videos that are missing (v3)" in found.sentence
+    assert found.groups["duration"]["short"].n == 4 and found.groups["duration"]["long"].n == 2
+    card = read_card(found.card)
+    assert (card.kind, card.n, card.score, card.benchmark) == ("miniature", 6, 0.5, "video_mme")
+    assert card.interval[0] < 0.5 < card.interval[1] or "3 videos" in card.interval_method
+    assert any("over 6 of 8 items" in note for note in card.notes)
+    missing = json.loads((tmp_path / "out" / "missing.json").read_text())
+    assert missing["videos"] == {"v3": 2}
+    rows = [json.loads(r) for r in (tmp_path / "out" / "predictions.jsonl").open()]
+    assert [r["score"] for r in rows] == [1.0, 0.0] * 3 and {r["read"] for r in rows} == {"A"}
+    assert len(engine.requests) == 6
+
+
+def test_other_rules_read_the_same_answers_and_other_models_ask_again(data, tmp_path):
+    model, engine = asked(lambda r, i: "The best answer is (A)")
+    first = run_benchmark(*questions(data), model, tmp_path)
+    again = run_benchmark(*questions(data), model, tmp_path, rules="vlmevalkit")
+    assert len(engine.requests) == 6 and again.rule != first.rule
+    assert read_card(tmp_path / "card.yaml").fingerprint
+    other, engine = asked(lambda r, i: "A", identity="two")
+    run_benchmark(*questions(data), other, tmp_path)
+    assert len(engine.requests) == 6
+    with pytest.raises(BenchmarkError, match="no rule 'mine'"):
+        run_benchmark(*questions(data), model, tmp_path, rules="mine")
+
+
+def test_failures_are_counted_as_wrong_and_named(data, tmp_path):
+    def decode(sample, engine):
+        if sample.id == "0-0":
+            raise RuntimeError("the engine gave no answer: too long")
+        return "A"
+
+    model, _ = asked(lambda r, i: "A", decode=decode)
+    found = run_benchmark(*questions(data), model, tmp_path)
+    assert found.counts["failed"] == 1 and found.numbers["accuracy"].value == pytest.approx(2 / 6)
+    notes = " ".join(read_card(found.card).notes)
+    assert "1 failed and count as wrong" in notes and "too long" in notes
+
+
+def test_shards_are_whole_videos_and_are_merged(data, tmp_path):
+    benchmark, loaded = questions(data)
+    parts = [shard_of(loaded.samples, (i, 2)) for i in (1, 2)]
+    assert sorted(s.id for p in parts for s in p) == sorted(s.id for s in loaded.samples)
+    assert not {s.video for s in parts[0]} & {s.video for s in parts[1]}
+    model, engine = asked(lambda r, i: "A")
+    for i in (1, 2):
+        part = run_benchmark(benchmark, loaded, model, tmp_path, shard=(i, 2))
+        assert part.card is None and not part.numbers
+    assert len(engine.requests) == 6
+    whole = run_benchmark(benchmark, loaded, model, tmp_path)
+    assert len(engine.requests) == 6 and whole.numbers["accuracy"].value == 0.5
+
+
+def test_scores_that_are_no_mean_are_resampled_by_video(data, tmp_path):
+    benchmark, loaded = questions(data, "charades_sta")
+    model, _ = asked(lambda r, i: "from 1.0 to 3.0 seconds")
+    found = run_benchmark(benchmark, loaded, model, tmp_path)
+    assert next(iter(found.numbers.values())).value == 1.0
+    assert found.counts["missing"] == 1
+    samples = [
+        s.__class__(**{**vars(s), "video": str(i)}) for i in range(8) for s in loaded.samples
+    ]
+    rule = benchmark.rule("paper")[1]
+    graded = [rule(s, "1.0 to 3.0" if i % 2 else "") for i, s in enumerate(samples)]
+    ends, how = interval_of(benchmark, samples, graded)
+    assert ends[0] < 0.5 < ends[1] and ("videos" in how or "Wilson" in how)
+
+
+def test_the_wording_is_in_the_protocol(data):
+    benchmark, loaded = questions(data)
+    (text,) = template(benchmark, loaded.samples).values()
+    assert "{question}" in text and "{option}" in text
+
+
+@pytest.fixture(scope="module")
+def small(qwen, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("benchmark")
+    patch = pytest.MonkeyPatch()
+    patch.setenv("VIDPOST_CACHE", str(folder / "cache"))
+    yield write_run(folder / "run", qwen.checkpoint)
+    patch.undo()
+
+
+def vidpost(*arguments):
+    return CliRunner().invoke(main, [str(a) for a in arguments])
+
+
+def test_a_run_on_two_benchmarks(small, data):
+    command = ["eval", small, "--benchmark", "video-mme,charades_sta", "--data-root", data]
+    result = vidpost(*command, "--frames", 4, "--json")
+    assert result.exit_code == 0, result.output
+    first, second = json.loads(result.stdout)
+    assert (first["counts"]["asked"], second["counts"]["asked"]) == (6, 1)
+    card = read_card(small / "evaluations" / "sft" / "video_mme" / "card.yaml")
+    assert (card.kind, card.protocol.frames, card.cost.frames) == ("miniature", 4, 6 * 4)
+    assert not any(str(small.parent) in note for note in card.notes)
+    before = (small / "evaluations" / "sft" / "video_mme" / "answers.jsonl").read_text()
+    again = vidpost(*command, "--frames", 4, "--rules", "lmms_eval")
+    assert again.exit_code == 0 and "rule lmms_eval_position  over 6 of 8 items" in again.output
+    after = (small / "evaluations" / "sft" / "video_mme" / "answers.jsonl").read_text()
+    assert after == before  # seconds and all: nothing was asked again
+    fresh = vidpost(*command, "--frames", 4, "--fresh", "--limit", 2)
+    assert "over 2 of 8 items" in fresh.output
+
+
+def test_a_strategy_on_a_checkpoint_folder(qwen, data, tmp_path, small):
+    command = ["eval", qwen.checkpoint, "--benchmark", "video_mme", "--data-root", data]
+    more = ["--method", "self_consistency", "--set", "decode.answers=3", "--limit", 2]
+    short = ["--set", "evaluate.max_new_tokens=4", "--frames", 4, "--out", tmp_path / "out"]
+    result = vidpost(*command, *more, *short)
+    assert result.exit_code == 0, result.output
+    card = read_card(tmp_path / "out" / "video_mme" / "card.yaml")
+    assert card.method == "self_consistency" and card.kind == "miniature"
+    assert any("answers 3" in note for note in card.notes)
+    assert card.cost.tokens_out > 2 * 4
+
+
+@pytest.fixture
+def server():
+    """An OpenAI-compatible server that answers B, but refuses every first question."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, *args):
+            pass
+
+        def do_GET(self):
+            self.send(200, {"data": [{"id": "org/model"}]})
+
+        def do_POST(self):
+            text = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            message = {"role": "assistant", "content": "B"}
+            choice = {"index": 0, "message": message, "finish_reason": "stop"}
+            usage = {"prompt_tokens": 9, "completion_tokens": 1}
+            refused = "How many 0?" in text
+            body = {"error": {"message": "context too long"}} if refused else None
+            self.send(400 if refused else 200, body or {"choices": [choice], "usage": usage})
+
+        def send(self, status, value):
+            data = json.dumps(value).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=http.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{http.server_port}/v1"
+    http.shutdown()
+
+
+def test_a_server_is_evaluated_and_what_it_refuses_is_counted(server, data, tmp_path):
+    command = ["eval", server, "--benchmark", "video_mme", "--data-root", data, "--frames", 4]
+    result = vidpost(*command, "--out", tmp_path / "out", "--json")
+    assert result.exit_code == 0, result.output
+    (found,) = json.loads(result.stdout)
+    # Each video's first question is refused, its second answered right.
+    assert found["counts"]["failed"] == 3
+    assert found["numbers"]["accuracy"] == {"value": 50.0, "n": 6}
+    card = read_card(tmp_path / "out" / "video_mme" / "card.yaml")
+    assert card.kind == "reproduction" and card.checkpoint.sha256 is None
+    notes = " ".join(card.notes)
+    assert "org/model at http" in notes and "3 failed" in notes and "context too long" in notes
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--benchmark", "video_mmee"], "no benchmark module 'video_mmee'. Did you mean video_mme"),
+        (["--benchmark", "video_mme", "--shard", "3/2"], "--shard 3/2"),
+        (["--benchmark", "video_mme", "--rules", "mine"], "no rule 'mine'"),
+        (["--benchmark", "video_mme", "--split", "dev"], "no split 'dev'"),
+        (["--benchmark", "video_mme", "--seed", "1"], "ask a run's own questions"),
+    ],
+)
+def test_what_is_wrong_is_said_before_a_model_is_opened(data, arguments, said):
+    result = vidpost("eval", "nothing/there", "--data-root", data, *arguments)
+    assert result.exit_code == 2 and said in result.stderr
+
+
+def test_a_folder_without_videos_is_refused(data, tmp_path):
+    shutil.rmtree(data / "video_mme" / "data")
+    result = vidpost("eval", "a/b", "--benchmark", "video_mme", "--data-root", data)
+    assert result.exit_code == 2 and "no question can be asked" in result.stderr
+    result = vidpost("eval", tmp_path / "none")
+    assert result.exit_code == 2 and "--benchmark" in result.stderr
+
+
+def test_a_test_time_run_is_evaluated_with_its_strategy(qwen, tmp_path, monkeypatch):
+    monkeypatch.setenv("VIDPOST_CACHE", str(tmp_path / "cache"))
+    run = write_run(tmp_path / "run", qwen.checkpoint, "tcot")
+    result = vidpost("eval", run, "--limit", 4, "--json")
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert found["checkpoints"] == ["sft", "sft+self_consistency", "sft+tcot"]
+    assert found["cost"]["sft+tcot"]["calls"] == 4 * 5
+    assert found["predictions"].endswith("sft+tcot.jsonl")
