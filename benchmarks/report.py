@@ -49,9 +49,9 @@ PARTS = {
         "limits count attention pairs and the vision tower as well; the tower is the same work in "
         "*packed* and *rows*, so that limit is lower, and it is G times the work in *naive*, so "
         "that one is higher. Limits count operations, not memory traffic or how well kernels use "
-        "the core, so a ratio can exceed its limit; what is lost below it is mostly the tower, whose "
-        "attention over windows of 64 patches is hundreds of small calls, equally many in *packed* "
-        "and *rows*. MiB is the growth of the peak memory during "
+        "the core, so a ratio can exceed its limit; what is lost below it is mostly the tower, "
+        "whose attention over windows of 64 patches is hundreds of small calls, equally many in "
+        "*packed* and *rows*. MiB is the growth of the peak memory during "
         "forward and backward; *needs more*: than 60 % of the machine's memory.",
         (update.TIME, update.MEMORY),
     ),

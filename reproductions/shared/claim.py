@@ -216,6 +216,8 @@ def _write(verdict: Verdict, claim: Claim, folder: Path, options: Options, began
     ]
     mean = mean_interval_over_seeds(verdict.scores[a], LEVEL)
     ends = finite_interval(mean.low, mean.high) or (mean.estimate, mean.estimate)
+    # Few seeds near a bound: a t interval knows nothing of it, but the score is a share.
+    ends = (max(0.0, ends[0]), min(1.0, ends[1]))
     write_card(
         folder / "card.yaml",
         one.model_dump(exclude={"fingerprint"})

@@ -386,7 +386,8 @@ def train_plan(
     )
     seconds = {k: sum(v.values()) for k, v in phases.items()}
     memory = _memory(
-        preset, arch, stage, devices, clip, shape(limit), seen, prompts * prompt + side_by_side * limit,
+        preset, arch, stage, devices, clip, shape(limit), seen,
+        prompts * prompt + side_by_side * limit,
     )  # fmt: skip
     return StagePlan(
         name, stage.kind, samples, updates, per_device * devices, clip, prompt, answer, sampled,

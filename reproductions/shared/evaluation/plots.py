@@ -27,6 +27,8 @@ COLOURS = ("#0065a3", "#b34700", "#00785a", "#8f3f7d", "#6b6100", "#5a5a5a")
 SHAPES = ("circle", "square", "triangle", "diamond", "down", "cross")
 MAX_POINTS = 300
 """Longer curves are thinned to this many points; more cannot be seen at this size."""
+NOISE = 1e-9
+"""Values that differ by less are equal but for rounding; ticks are rounded as well."""
 
 
 @dataclass(frozen=True)
@@ -386,6 +388,8 @@ def _thin(points: list[Point]) -> list[Point]:
 def _fit(values: Sequence[float]) -> tuple[float, float]:
     """Axis ends on round numbers; from 0 where that costs less than half of the height."""
     low, high = min(values), max(values)
+    if high - low < NOISE:  # a loss that is 0 but for rounding
+        low = high = 0.0 if abs(low) < NOISE else low
     if low == high:
         low, high = low - (abs(low) or 1) / 2, high + (abs(high) or 1) / 2
     if 0 < low < 0.5 * high:

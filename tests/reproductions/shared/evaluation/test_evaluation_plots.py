@@ -55,6 +55,15 @@ def test_smooth_is_a_centred_mean_without_bias_at_the_ends():
     assert smooth(points, 1) == points
 
 
+@pytest.mark.parametrize(
+    "values", [(0.0, 8.2e-13), (-0.0, 0.0), (1e-12, 1e-12), (0.5, 0.5 + 1e-13)]
+)
+def test_a_line_that_is_flat_but_for_rounding(values):
+    """The loss of a policy gradient with whitened advantages, for one."""
+    svg = line_chart("Loss", [Line("a", list(enumerate(values)))])
+    assert "0" in texts(svg) or "0.5" in "".join(filter(None, texts(svg)))
+
+
 def test_line_chart_says_what_it_shows():
     svg = line_chart("Loss", [Line("a", [(1, 0.5), (2, 0.25)])])
     root = ElementTree.fromstring(svg)
