@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -182,3 +183,13 @@ def test_a_video_that_is_none_and_a_run_that_is_not_finished(small, tmp_path, cl
 def test_a_wrong_model_name_lists_those_that_are_served(server):
     with pytest.raises(SourceError, match="serves a, b; 'c' is not among them"):
         open_source(server.url, served="c")
+
+
+def test_letters_that_come_along_are_not_doubled(clips):
+    from vidpost.cli.ask import _sample
+
+    clip = Path(clips[0].video)
+    plain = ("A. left", "B. right")
+    assert _sample(clip, "Which?", ("left", "right")).options == plain
+    assert _sample(clip, "Which?", ("A. left", "(B) right")).options == plain
+    assert _sample(clip, "Which?", ("B. left", "A. right")).options == ("A. B. left", "B. A. right")

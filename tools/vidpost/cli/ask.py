@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -110,6 +111,10 @@ def _sample(video: Path, question: str, options: Sequence[str]) -> Sample:
     about = safe_probe(str(video))
     if isinstance(about, Quarantined):
         fail(f"{video}: cannot be read as a video. {about.reason}")
+    # Who writes the letters along means the same.
+    marks = [re.match(rf"\(?{chr(65 + i)}[.):]\s+(?=\S)", text) for i, text in enumerate(options)]
+    if all(marks):
+        options = [text[m.end() :] for text, m in zip(options, marks, strict=True) if m]
     lettered = tuple(f"{chr(65 + i)}. {text}" for i, text in enumerate(options))
     kind = "multiple choice" if options else "free-form"
     return Sample(video.stem, question, "", kind, lettered, str(video))
