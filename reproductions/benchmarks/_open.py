@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from reproductions.benchmarks._base import Graded, Number, Rule, Shape
@@ -34,6 +34,19 @@ def references(sample: Sample) -> list[str]:
         if isinstance(found, list) and all(isinstance(r, str) for r in found):
             return found
     return [sample.answer]
+
+
+def about_clip(prefix: str) -> Callable[[Mapping[str, Any]], Sample]:
+    """Reads MSRVTT-QA's and MSVD-QA's records: videos are called `prefix` and their number."""
+
+    def sample(record: Mapping[str, Any]) -> Sample:
+        video = record.get("video") or f"{prefix}{record['video_id']}"
+        return Sample(
+            str(record["id"]), record["question"], str(record["answer"]), "free-form",
+            video=str(video), task=record.get("answer_type", record["question"].split(" ")[0]),
+        )  # fmt: skip
+
+    return sample
 
 
 def text_gold(value: Any, options: Sequence[str] = ()) -> str:

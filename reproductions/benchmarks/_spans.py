@@ -59,6 +59,14 @@ def moment(
     )  # fmt: skip
 
 
+def when(sample: Sample) -> str:
+    """Our own wording for sets that publish none."""
+    return (
+        f"When does this happen in the video: {sample.question}\nAnswer with the start and the end "
+        'in seconds, in the form "12.54 to 17.83".'
+    )
+
+
 def spans_gold(value: Any, options: Sequence[str] = ()) -> str:
     """A logged gold as text: [s, e], [[s, e], ..], "s to e", "s - e".
 

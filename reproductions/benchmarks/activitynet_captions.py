@@ -8,7 +8,7 @@ from typing import Any
 
 from reproductions.benchmarks._base import Benchmark, Split
 from reproductions.benchmarks._events import DENSE
-from reproductions.benchmarks._spans import SPAN, moment
+from reproductions.benchmarks._spans import SPAN, moment, when
 from reproductions.shared.method import Sample
 
 DENSE_PROMPT = (
@@ -64,10 +64,7 @@ BENCHMARK = Benchmark(
     metrics=("recall_at_iou", "miou", "soda_c", "cider", "meteor"),
     shape=SPAN,
     sample=_sentences,
-    prompt=lambda s: (
-        f"When does this happen in the video: {s.question}\nAnswer with the start and the end in "
-        'seconds, in the form "12.54 to 17.83".'
-    ),
+    prompt=when,
     splits={"val_2": Split(("val_2.json",), 17031), "val_1": Split(("val_1.json",), 17505)},
     videos=VIDEOS,
     rules={"paper": "spans", "lmms_eval": "lmms_eval_charades"},

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reproductions.benchmarks._base import Benchmark, Split
-from reproductions.benchmarks._spans import SPAN, moment
+from reproductions.benchmarks._spans import SPAN, moment, when
 from reproductions.shared.method import Sample
 
 
@@ -29,10 +29,7 @@ BENCHMARK = Benchmark(
     metrics=("miou", "precision_at_iou", "judge_score_5"),
     shape=SPAN,
     sample=_sample,
-    prompt=lambda s: (
-        f"When does this happen in the video: {s.question}\nAnswer with the start and the end in "
-        'seconds, in the form "12.54 to 17.83".'
-    ),
+    prompt=when,
     splits={"val": Split(("annot_val_1_q229.json", "*val*.json"), 229)},
     videos=("{video}.mp4", "videos/{video}.mp4", "{video}.mkv", "{video}.webm"),
     rules={"paper": "spans"},

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from reproductions.benchmarks._base import Benchmark, Split
-from reproductions.benchmarks._spans import SPAN, moment
+from reproductions.benchmarks._spans import SPAN, moment, when
 from reproductions.shared.method import Sample
 
 
@@ -34,10 +34,7 @@ BENCHMARK = Benchmark(
     metrics=("recall_at_iou", "miou"),
     shape=SPAN,
     sample=_sample,
-    prompt=lambda s: (
-        f"When does this happen in the video: {s.question}\nAnswer with the start and the end in "
-        'seconds, in the form "12.54 to 17.83".'
-    ),
+    prompt=when,
     splits={"val": Split(("nlq_val.json", "val.jsonl"))},
     videos=("{video}.mp4", "clips/{video}.mp4", "videos/{video}.mp4"),
     rules={"paper": "spans"},

@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from reproductions.benchmarks._base import Benchmark, Split
-from reproductions.benchmarks._open import OPEN
-from reproductions.shared.method import Sample
-
-
-def _sample(record: Mapping[str, Any]) -> Sample:
-    video = record.get("video") or f"video{record['video_id']}"
-    return Sample(
-        str(record["id"]), record["question"], str(record["answer"]), "free-form",
-        video=str(video), task=record.get("answer_type", record["question"].split(" ")[0]),
-    )  # fmt: skip
-
+from reproductions.benchmarks._open import OPEN, about_clip
 
 BENCHMARK = Benchmark(
     id="msrvtt_qa",
     metrics=("judge_accuracy", "judge_score_5", "exact_match"),
     shape=OPEN,
-    sample=_sample,
+    sample=about_clip("video"),
     prompt=lambda s: s.question,
     splits={"test": Split(("test_qa.json", "test.json"), 72821)},
     videos=("{video}.mp4", "{video}.avi", "videos/{video}.mp4", "videos/{video}.avi"),

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reproductions.benchmarks._base import Benchmark, Graded, Number, Split
-from reproductions.benchmarks._spans import MOMENTS, gold_spans, moment
+from reproductions.benchmarks._spans import MOMENTS, gold_spans, moment, when
 from reproductions.metrics.map_at_iou import map_at_iou
 from reproductions.shared.method import Sample
 
@@ -46,10 +46,7 @@ BENCHMARK = Benchmark(
     metrics=("map_at_iou", "recall_at_iou", "highlight_map", "hit_at_1"),
     shape=MOMENTS,
     sample=_sample,
-    prompt=lambda s: (
-        f"When does this happen in the video: {s.question}\nAnswer with the start and the end in "
-        'seconds, in the form "12.54 to 17.83".'
-    ),
+    prompt=when,
     splits={
         "val": Split(("highlight_val_release.jsonl", "*val*.jsonl"), 1550),
         "test": Split(("highlight_test_with_gt.jsonl", "highlight_test_release.jsonl"), 1542),

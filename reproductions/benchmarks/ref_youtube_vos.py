@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from reproductions.benchmarks._base import Benchmark, Split
-from reproductions.benchmarks._boxes import MASK, expressions
+from reproductions.benchmarks._boxes import MASK, expressions, segment
 
 BENCHMARK = Benchmark(
     id="ref_youtube_vos",
     metrics=("j_and_f", "region_j", "boundary_f"),
     shape=MASK,
     sample=expressions,
-    prompt=lambda s: f"Segment in every frame: {s.question}",
+    prompt=segment,
     splits={
         "valid": Split(
             ("meta_expressions/valid/meta_expressions.json", "meta_expressions.json"), gold=False

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from reproductions.benchmarks._base import Benchmark, Split
-from reproductions.benchmarks._boxes import MASK, expressions
+from reproductions.benchmarks._boxes import MASK, expressions, segment
 
 BENCHMARK = Benchmark(
     id="revos",
     metrics=("j_and_f", "region_j", "boundary_f"),
     shape=MASK,
     sample=expressions,
-    prompt=lambda s: f"Segment in every frame: {s.question}",
+    prompt=segment,
     splits={"valid": Split(("meta_expressions_valid_.json", "meta_expressions_valid*.json"))},
     videos=("JPEGImages/{video}/00000.jpg", "{video}.mp4", "videos/{video}.mp4"),
     rules={"paper": "davis"},
