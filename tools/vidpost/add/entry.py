@@ -13,7 +13,7 @@ import re
 import tempfile
 import typing
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,7 +23,7 @@ from vidpost.add.arxiv import Found
 from vidpost.catalog import strict_yaml
 from vidpost.catalog.diagnostics import CatalogError
 from vidpost.catalog.loader import Catalog, normalise, spellings
-from vidpost.catalog.models import FOLDERS, ID_PATTERN, KINDS, Paper, Work
+from vidpost.catalog.models import FOLDERS, ID_PATTERN, KINDS, Paper, ResultCard, Work
 
 CLOSE = 0.5
 """Share of common words (Jaccard index) from which a title is shown as similar."""
@@ -231,6 +231,31 @@ def path_of(root: Path, kind: str, new_id: str) -> Path:
     """Where the entry lies."""
     folder = next(folder for folder, each in FOLDERS.items() if each == kind)
     return root / "catalog" / folder / f"{new_id}.yaml"
+
+
+def card_path(catalog: Catalog, card: ResultCard, taken: Container[Path] = ()) -> Path:
+    """Where a promoted card lies: results/<method>/<preset>_seed_<seeds>.yaml, not yet taken.
+
+    Args:
+        catalog: The catalogue.
+        card: The card.
+        taken: Paths that are about to be written.
+
+    Raises:
+        CatalogError: The preset's name does not make a file name.
+    """
+    seeds = "_".join(map(str, card.seeds[:3])) + ("_more" if len(card.seeds) > 3 else "")
+    stem = re.sub(r"[^a-z0-9]+", "_", f"{card.preset}_seed_{seeds}".lower()).strip("_")
+    if card.benchmark not in ("synthetic", "published_benchmarks"):
+        stem = f"{stem}_{card.benchmark}"
+    if not stem or len(stem) > 100:
+        raise CatalogError(f"card: preset '{card.preset[:40]}' makes no file name. Rename it.")
+    folder = catalog.root / "catalog" / "results" / card.method
+    path, number = folder / f"{stem}.yaml", 2
+    while path.exists() or path in taken:
+        path = folder / f"{stem}_{number}.yaml"
+        number += 1
+    return path
 
 
 def write(files: Mapping[Path, str]) -> None:

@@ -239,7 +239,7 @@ def _correct(fields: Mapping[str, str], catalog: Catalog) -> Reply:
 
 
 def _reproduction(fields: Mapping[str, str], catalog: Catalog) -> Reply:
-    kind, found = catalog.find(fields.get("Method", ""), "method")
+    _, found = catalog.find(fields.get("Method", ""), "method")
     text = fields.get("Result card", "")
     text = re.sub(r"\A```(?:ya?ml)?\n|\n```\Z", "", text.strip()) + "\n"
     with tempfile.TemporaryDirectory() as folder:
@@ -249,7 +249,7 @@ def _reproduction(fields: Mapping[str, str], catalog: Catalog) -> Reply:
             card = load_model(path, ResultCard)
         except CatalogError as error:
             raise CatalogError(str(error).replace(str(path), "Result card")) from None
-    target = card_path(catalog, card)
+    target = entry.card_path(catalog, card)
     if card.method != found.id:
         raise CatalogError(f"Result card: it is of '{card.method}', not of '{found.id}'.")
     lines = [
@@ -258,28 +258,7 @@ def _reproduction(fields: Mapping[str, str], catalog: Catalog) -> Reply:
         "",
         f"It becomes `{target.relative_to(catalog.root).as_posix()}`.",
     ]
-    del kind
     return Reply("written", _comment("\n".join(lines)), found.id, {target: text})
-
-
-def card_path(catalog: Catalog, card: ResultCard) -> Path:
-    """Where a promoted card lies: results/<method>/<preset>_seed_<seeds>.yaml, not yet taken.
-
-    Raises:
-        CatalogError: The preset's name does not make a file name.
-    """
-    seeds = "_".join(map(str, card.seeds[:3])) + ("_more" if len(card.seeds) > 3 else "")
-    stem = re.sub(r"[^a-z0-9]+", "_", f"{card.preset}_seed_{seeds}".lower()).strip("_")
-    if card.benchmark not in ("synthetic", "published_benchmarks"):
-        stem = f"{stem}_{card.benchmark}"
-    if not stem or len(stem) > 100:
-        raise CatalogError(f"card: preset '{card.preset[:40]}' makes no file name. Rename it.")
-    folder = catalog.root / "catalog" / "results" / card.method
-    path, number = folder / f"{stem}.yaml", 2
-    while path.exists():
-        path = folder / f"{stem}_{number}.yaml"
-        number += 1
-    return path
 
 
 def _quote(text: str) -> str:

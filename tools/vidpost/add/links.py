@@ -15,15 +15,15 @@ import json
 import re
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel
-
 from vidpost.add.web import TIMEOUT, USER_AGENT
+from vidpost.catalog.graph import texts
 from vidpost.catalog.loader import Catalog
+from vidpost.catalog.places import write_text
 
 if TYPE_CHECKING:
     import httpx
@@ -63,20 +63,10 @@ def links_of(catalog: Catalog) -> dict[str, list[str]]:
     """Address -> files of the entries that have it, sorted."""
     found: dict[str, set[str]] = defaultdict(set)
     for kind, entry in catalog.entries():
-        for url in _urls(entry):
-            found[url].add(catalog.files[kind, entry.id])
+        for _, text in texts(entry):
+            if re.fullmatch(r"https?://[^\s<>\"']{3,500}", text):
+                found[text].add(catalog.files[kind, entry.id])
     return {url: sorted(files) for url, files in sorted(found.items())}
-
-
-def _urls(value: Any) -> Iterator[str]:
-    if isinstance(value, BaseModel):
-        for name in type(value).model_fields:
-            yield from _urls(getattr(value, name))
-    elif isinstance(value, tuple):
-        for each in value:
-            yield from _urls(each)
-    elif isinstance(value, str) and re.fullmatch(r"https?://[^\s<>\"']{3,500}", value):
-        yield value
 
 
 def public(url: str) -> bool:
@@ -178,10 +168,7 @@ def check_all(
             if progress is not None:
                 progress(known[url])
     results = [known[url] for url in sorted(known)]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.partial")
-    part.write_text(json.dumps([r._asdict() for r in results], indent=0) + "\n", encoding="utf-8")
-    part.replace(path)
+    write_text(path, json.dumps([r._asdict() for r in results], indent=0) + "\n")
     return results
 
 

@@ -16,6 +16,7 @@ from vidpost.catalog import graph
 from vidpost.catalog.diagnostics import CatalogError
 from vidpost.catalog.loader import Catalog
 from vidpost.catalog.models import FOLDERS, MethodEntry
+from vidpost.catalog.places import write_text
 
 
 class Plan(NamedTuple):
@@ -138,11 +139,11 @@ def carry_out(done: Plan) -> None:
     Raises:
         CatalogError: A file cannot be written or moved.
     """
-    before = {path: path.read_bytes() for path in done.texts}
+    before = {path: path.read_bytes().decode("utf-8") for path in done.texts}
     moved: list[tuple[Path, Path]] = []
     try:
         for path, text in done.texts.items():
-            _replace(path, text.encode())
+            write_text(path, text)
         for path, target in done.moves.items():
             path.rename(target)
             moved.append((path, target))
@@ -150,12 +151,6 @@ def carry_out(done: Plan) -> None:
         for path, target in reversed(moved):
             target.rename(path)
         for path, content in before.items():
-            _replace(path, content)
+            write_text(path, content)
         reason = error.strerror or "cannot be changed"
         raise CatalogError(f"{error.filename}: {reason}. Everything was put back.") from error
-
-
-def _replace(path: Path, content: bytes) -> None:
-    part = path.with_name(f".{path.name}.partial")
-    part.write_bytes(content)
-    part.replace(path)

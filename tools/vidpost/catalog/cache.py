@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from vidpost.catalog.places import write_text
 
 
 def content_hash(raw: bytes) -> str:
@@ -55,11 +56,5 @@ class ContentCache:
         if self._path is None or self._new.keys() == self._old.keys():
             return
         text = json.dumps({"version": self._version, "files": self._new}, separators=(",", ":"))
-        try:
-            self._path.parent.mkdir(exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=self._path.parent, suffix=".tmp")
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-            Path(name).replace(self._path)  # atomic: two commands may run at once
-        except OSError:
-            pass  # a read-only checkout works without the cache
+        with suppress(OSError):  # a read-only checkout works without the cache
+            write_text(self._path, text)

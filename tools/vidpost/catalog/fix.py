@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from vidpost.catalog import strict_yaml
 from vidpost.catalog.diagnostics import Diagnostic
 from vidpost.catalog.models import FOLDERS, KINDS
+from vidpost.catalog.places import write_text
 
 SORTED = ("trained_on", "evaluated_on", "challenges", "tasks", "metrics", "reward_aspects")
 """Lists of ids whose order means nothing."""
@@ -54,9 +55,7 @@ def fix(root: Path, diagnostics: Iterable[Diagnostic], *, closest: bool = False)
             continue
         after = _mended(before, items, KINDS[FOLDERS[parts[1]]], closest)
         if after != before:
-            part = path.with_name(f".{path.name}.partial")
-            part.write_text(after, encoding="utf-8")
-            part.replace(path)
+            write_text(path, after)
             changed.append(file)
     return changed
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from pydantic import BaseModel
+
 from vidpost.catalog.loader import Catalog
 from vidpost.catalog.models import (
     BenchmarkEntry,
@@ -93,6 +95,18 @@ def words(entry: Entry) -> Iterator[tuple[str, str, WordKind]]:
         for i, claim in enumerate(entry.claims):
             for j, word in enumerate(claim.tasks):
                 yield f"claims[{i}].tasks[{j}]", word, "task"
+
+
+def texts(value: object, path: str = "") -> Iterator[tuple[str, str]]:
+    """(dotted path, text) of every text in an entry or a part of one."""
+    if isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            yield from texts(getattr(value, name), f"{path}.{name}".lstrip("."))
+    elif isinstance(value, tuple):
+        for i, each in enumerate(value):
+            yield from texts(each, f"{path}[{i}]")
+    elif isinstance(value, str):
+        yield path, value
 
 
 def backlinks(catalog: Catalog) -> dict[str, dict[str, list[str]]]:

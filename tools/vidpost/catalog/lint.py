@@ -14,8 +14,6 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from pydantic import BaseModel
-
 from vidpost.catalog import graph
 from vidpost.catalog.diagnostics import Diagnostic, closest
 from vidpost.catalog.loader import Catalog, normalise, split_path
@@ -228,7 +226,9 @@ def spelling(catalog: Catalog) -> Found:
     """One spelling of our own words: British."""
     for kind, entry in catalog.entries():
         file = catalog.files[kind, entry.id]
-        for path, text in _own_words(entry, ""):
+        for path, text in graph.texts(entry):
+            if path.rpartition(".")[2].partition("[")[0] not in OWN_WORDS:
+                continue
             for match in _AMERICAN.finditer(text):
                 group = match.lastgroup or ""
                 stem, word = match[group], match[0]
@@ -239,18 +239,6 @@ def spelling(catalog: Catalog) -> Found:
                 )
                 message = f"'{word}' is spelled '{ours}' here. Use that."
                 yield catalog.problem(file, "spelling", path, message, warn=True)
-
-
-def _own_words(value: object, path: str) -> Iterator[tuple[str, str]]:
-    """(dotted path, text) of every text in our own words."""
-    if isinstance(value, BaseModel):
-        for name in type(value).model_fields:
-            yield from _own_words(getattr(value, name), f"{path}.{name}".lstrip("."))
-    elif isinstance(value, tuple):
-        for i, each in enumerate(value):
-            yield from _own_words(each, f"{path}[{i}]")
-    elif isinstance(value, str) and path.rpartition(".")[2].partition("[")[0] in OWN_WORDS:
-        yield path, value
 
 
 # --- references -----------------------------------------------------------------------------

@@ -1,10 +1,14 @@
-"""Where the repository is, and whether anything in it has changed. Standard library only."""
+"""The repository's files: where they are, whether one has changed, and how one is replaced.
+
+Standard library only.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -23,6 +27,26 @@ def find_root(start: Path | None = None) -> Path:
         if (folder / "catalog" / "methods").is_dir() or (folder / "catalog" / "taxonomy").is_dir():
             return folder
     raise CatalogError(f"no catalog/ folder at or above {start}. Run inside the repository.")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replaces a file by `text`, UTF-8, whole or not at all; its folder is created.
+
+    Several processes may do so at a time; the last one to end wins.
+
+    Raises:
+        OSError: It cannot be written; what was there stays.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    part = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+        part.chmod(0o644)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def fingerprint(folders: Iterable[Path], *more: str) -> str:

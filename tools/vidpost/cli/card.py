@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 
 from vidpost.add import entry
-from vidpost.add.issue_form import card_path
 from vidpost.catalog.diagnostics import CatalogError
 from vidpost.catalog.loader import load, load_model
 from vidpost.catalog.models import ResultCard
@@ -61,12 +60,7 @@ def promote(paths: tuple[Path, ...]) -> None:
         if any((catalog.root / catalog.files["result", key]).read_text(encoding="utf-8") == text
                for key in catalog.cards_of(found.method)):  # fmt: skip
             raise CatalogError(f"{path}: promoted already. Nothing was written.")
-        target = card_path(catalog, found)
-        number = 2
-        while target in files:  # two runs of one seed
-            target = target.with_stem(f"{card_path(catalog, found).stem}_{number}")
-            number += 1
-        files[target] = text
+        files[entry.card_path(catalog, found, files)] = text
     entry.write(files)
     for target in files:
         click.echo(f"wrote     {target.relative_to(catalog.root).as_posix()}")

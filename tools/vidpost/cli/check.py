@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import subprocess
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from vidpost.catalog.diagnostics import CODES, CatalogError, Diagnostic, Format, render
-from vidpost.catalog.places import find_root, fingerprint
+from vidpost.catalog.places import find_root, fingerprint, write_text
 
 if TYPE_CHECKING:
     from vidpost.catalog import lint
@@ -126,13 +127,8 @@ def _outcome(root: Path, no_contracts: bool, cache: bool) -> Outcome:
         text = json.dumps(
             {"key": key, "diagnostics": items, "ignored": outcome.ignored, "counts": counts}
         )
-        try:
-            path.parent.mkdir(exist_ok=True)
-            part = path.with_name(f".{path.name}.partial")
-            part.write_text(text, encoding="utf-8")
-            part.replace(path)
-        except OSError:
-            pass  # a read-only checkout works without the cache
+        with suppress(OSError):  # a read-only checkout works without the cache
+            write_text(path, text)
     return outcome
 
 
