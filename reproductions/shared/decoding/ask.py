@@ -83,8 +83,12 @@ def probability(completion: Completion) -> float:
 
 
 def yes(completion: Completion) -> float:
-    """Probability of yes, from an answer that was one of `YES_NO`."""
-    p = probability(completion)
+    """Probability of yes against no, from the likelier answer of `YES_NO`.
+
+    What the model would give to neither of the two is not known to be the other's: the likelier one
+    has at least one half. Exact where the model gives all to the two, as one that was taught does.
+    """
+    p = max(0.5, probability(completion))
     return p if completion.text == "yes" else 1.0 - p
 
 

@@ -58,8 +58,11 @@ def test_self_consistency_returns_a_whole_answer():
 
 def test_what_probabilities_say():
     sure = done("yes", math.log(0.5), math.log(0.8))
-    assert ask.probability(sure) == pytest.approx(0.4) and ask.yes(sure) == pytest.approx(0.4)
-    assert ask.yes(done("no", math.log(0.25))) == pytest.approx(0.75)
+    assert ask.probability(sure) == pytest.approx(0.4)
+    assert ask.yes(done("yes", math.log(0.9))) == pytest.approx(0.9)
+    assert ask.yes(done("no", math.log(0.75))) == pytest.approx(0.25)
+    # What is given to neither is not the other's: the likelier of the two has one half at least.
+    assert ask.yes(sure) == ask.yes(done("no", math.log(0.3))) == 0.5
     assert ask.least_probability(sure) == pytest.approx(0.5) and ask.mean_logprob(done("")) == 0.0
     assert ask.mean_logprob(sure) == pytest.approx((math.log(0.5) + math.log(0.8)) / 2)
 
@@ -155,11 +158,11 @@ def test_coarse_to_fine_closes_in():
 
 def test_relevance_is_one_call_for_all_parts():
     generator = ScriptedGenerator(
-        lambda r, i: ("yes", 0.0) if r.messages[0].shows.span[0] == 4.0 else ("no", math.log(0.5))
+        lambda r, i: ("yes", 0.0) if r.messages[0].shows.span[0] == 4.0 else ("no", math.log(0.75))
     )
     spans = [(0.0, 4.0), (4.0, 8.0)]
     scores = frames.relevance(SAMPLE, generator, Context(), spans, 8)
-    assert scores == pytest.approx([1 - 0.25, 1.0]) and len(generator.calls) == 1
+    assert scores == pytest.approx([1 - 0.75**2, 1.0]) and len(generator.calls) == 1
     assert generator.samplings[0].choices == ("yes", "no")
 
 
