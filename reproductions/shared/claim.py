@@ -10,22 +10,25 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from reproductions.shared.evaluation.cards import (
+    card_cost,
     finite_interval,
     read_card,
     run_facts,
     write_card,
 )
+from reproductions.shared.evaluation.runner import cost_of
 from reproductions.shared.evaluation.statistics import (
     mean_interval_over_seeds,
     paired_seed_test,
 )
+from reproductions.shared.evaluation.strategies import SELF_CONSISTENCY
 from reproductions.shared.method import Method
 from reproductions.shared.run import (
     Options,
@@ -39,6 +42,8 @@ from reproductions.shared.run import (
 from vidpost.catalog.models import Claim
 
 LEVEL = 0.95
+VOTES = f"{SELF_CONSISTENCY} for as many tokens"
+"""Name of a claim card's rows with votes at the cost of the method."""
 
 
 @dataclass(frozen=True)
@@ -188,16 +193,63 @@ def _copy_log(source: Path, target: Path) -> None:
     target.write_text("".join(kept), encoding="utf-8")
 
 
-def _score(folder: Path, tasks: tuple[str, ...]) -> float:
-    """Mean score of the last checkpoint on the questions of these tasks."""
+def _checkpoints(folder: Path) -> list[str]:
+    """What a run evaluated, in order: checkpoints, and strategies on the last one."""
     evaluation = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
-    last = evaluation["checkpoints"][-1]
-    lines = (folder / "predictions" / f"{last}.jsonl").read_text(encoding="utf-8").splitlines()[1:]
+    found: list[str] = evaluation["checkpoints"]
+    return found
+
+
+def _records(folder: Path, name: str, tasks: tuple[str, ...]) -> list[Mapping[str, Any]]:
+    """Prediction records of a checkpoint or strategy on the questions of these tasks.
+
+    Raises:
+        RunError: There are none.
+    """
+    lines = (folder / "predictions" / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()[1:]
     records: list[Mapping[str, Any]] = [json.loads(line) for line in lines]
-    chosen = [float(r["score"]) for r in records if not tasks or r["task"] in tasks]
+    chosen = [r for r in records if not tasks or r["task"] in tasks]
     if not chosen:
         raise RunError(f"{folder}: no question of the tasks {', '.join(tasks)} was asked.")
-    return fmean(chosen)
+    return chosen
+
+
+def _score(folder: Path, tasks: tuple[str, ...]) -> float:
+    """Mean score of the last checkpoint on the questions of these tasks."""
+    records = _records(folder, _checkpoints(folder)[-1], tasks)
+    return fmean(float(r["score"]) for r in records)
+
+
+def _rows(verdict: Verdict, folder: Path) -> dict[str, list[dict[str, Any]]]:
+    """Method -> a score for each seed with what its answers cost, as cards have it.
+
+    The run of a test-time method has measured votes for as many tokens, too; they come last.
+    """
+    a, b = verdict.compare
+    rows: dict[str, list[dict[str, Any]]] = {a: [], b: [], VOTES: []}
+    for seed in verdict.seeds:
+        for method in (a, b):
+            run_folder = folder / f"seed-{seed}" / method
+            *before, last = _checkpoints(run_folder)
+            votes = [(VOTES, n) for n in before if n.endswith(f"+{SELF_CONSISTENCY}")]
+            for name, asked in [(method, last), *(votes if method == a else [])]:
+                records = _records(run_folder, asked, verdict.tasks)
+                rows[name].append(
+                    {
+                        "name": f"{name}, seed {seed}",
+                        "task": ", ".join(verdict.tasks) or "all",
+                        "n": len(records),
+                        "score": fmean(float(r["score"]) for r in records),
+                        "cost": card_cost(cost_of(records)),
+                    }
+                )
+    return rows
+
+
+def _total(costs: Iterable[Mapping[str, int | float]]) -> dict[str, int | float]:
+    """Costs added up."""
+    each = list(costs)
+    return {name: round(sum(c[name] for c in each), 2) for name in each[0]}
 
 
 def _write(verdict: Verdict, claim: Claim, folder: Path, options: Options, began: float) -> None:
@@ -207,13 +259,7 @@ def _write(verdict: Verdict, claim: Claim, folder: Path, options: Options, began
     a, b = claim.compare
     one = read_card(folder / f"seed-{verdict.seeds[0]}" / a / "card.yaml")
     last = one.checkpoint.stage
-    asked = sum(s.n for s in one.scores if s.name == last and s.task in claim.tasks) or one.n
-    task = ", ".join(claim.tasks) or "all"
-    rows = [
-        {"name": f"{method}, seed {seed}", "task": task, "n": asked, "score": score}
-        for method in (a, b)
-        for seed, score in zip(verdict.seeds, verdict.scores[method], strict=True)
-    ]
+    rows = _rows(verdict, folder)
     mean = mean_interval_over_seeds(verdict.scores[a], LEVEL)
     ends = finite_interval(mean.low, mean.high) or (mean.estimate, mean.estimate)
     # Few seeds near a bound: a t interval knows nothing of it, but the score is a share.
@@ -227,12 +273,13 @@ def _write(verdict: Verdict, claim: Claim, folder: Path, options: Options, began
             **run_facts(hours=round((time.time() - began) / 3600, 3)),
             "seeds": list(verdict.seeds),
             "checkpoint": {"stage": last, "sha256": None},
-            "task": task,
-            "n": asked * len(verdict.seeds),
+            "task": ", ".join(claim.tasks) or "all",
+            "n": sum(row["n"] for row in rows[a]),
             "score": mean.estimate,
             "interval": ends,
             "interval_method": mean.method,
-            "scores": rows,
+            "cost": _total(row["cost"] for row in rows[a]),
+            "scores": [row for part in rows.values() for row in part],
             "comparisons": [
                 {
                     "against": b,

@@ -110,11 +110,7 @@ def benchmark_folder(benchmark: Any, split: str, root: Path | None) -> tuple[Pat
     """
     if root is not None and not root.is_dir():
         raise HubError(f"{root}: no such folder. Give the one that holds {benchmark.id}/.")
-    split = split or next(iter(benchmark.splits))
-    if split not in benchmark.splits:
-        known = ", ".join(benchmark.splits)
-        raise KeyError(f"{benchmark.id}: no split '{split}'. There are: {known}.")
-    files = benchmark.splits[split].files
+    files = benchmark.split(split)[1].files
     own = os.environ.get("VIDPOST_DATA")
     roots = [r for r in (root, Path(own) if own else None) if r is not None]
     places = [place for r in roots for place in (r / benchmark.id, r)]

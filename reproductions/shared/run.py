@@ -290,7 +290,8 @@ def _world_part(preset: Preset, split: Literal["train", "val", "test"]) -> tuple
 def held_out(preset: Preset, options: Options, folder: Path) -> tuple[list[Sample], str]:
     """The held-out questions of a run and their name, without what is only trained on."""
     if options.data is None and preset.synthetic is not None:
-        return _world_part(preset, "test")[0], "synthetic"
+        with processes.main_first():
+            return _world_part(preset, "test")[0], "synthetic"
     data = load_data(preset, options, folder)
     return data.test, data.name
 
@@ -641,9 +642,6 @@ def _go(
                 _keep(shared, folder, stage.name)
         except StageError as error:
             raise RunError(f"stage '{stage.name}': {error}") from None
-    processes.leave()
-    if processes.rank():
-        return folder  # one process evaluates
     spec = frame_spec(preset, preset.evaluate.frames)
 
     def measure() -> None:
@@ -670,6 +668,7 @@ def _go(
         timed("evaluation", measure)
     except EvaluationError as error:
         raise RunError(str(error)) from None
+    processes.leave()
     return folder
 
 
@@ -896,6 +895,8 @@ def evaluate_run(
     from reproductions.shared.inference.lazy import LazyGenerator
 
     found = open_run(folder)
+    if processes.count() > 1:
+        processes.join(_device())
     name = checkpoint or list(found.checkpoints)[-1]
     if name not in found.checkpoints:
         raise RunError(f"{folder}: no checkpoint '{name}'. It has: {', '.join(found.checkpoints)}.")

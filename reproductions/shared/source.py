@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from reproductions.shared import processes
 from reproductions.shared.evaluation.cards import WEIGHT_FILES, weights_sha256
 from reproductions.shared.evaluation.protocol import prompt_hash
 from reproductions.shared.evaluation.strategies import chooser, contexts, engine_of, sampling_of
@@ -206,7 +207,8 @@ def open_source(
     """Open a model.
 
     Args:
-        model: A run folder, the folder of a checkpoint, a hub id, or "http(s)://HOST:PORT/v1".
+        model: A run folder, the folder of a checkpoint, a hub id, or "http(s)://HOST:PORT/v1", of
+            several servers with commas between them.
         method: Id of a method with a `decode` hook, or of the plain baseline.
         engine: "hf", "vllm", or "server" for URLs; "auto" is hf where there is no URL.
         frames: Frames a video, evenly spaced; None: as the run or the preset says.
@@ -229,6 +231,13 @@ def open_source(
             "is opened with hf or vllm."
         )
     engine = "server" if url else "hf" if engine == "auto" else engine
+    if processes.count() > 1:
+        if engine == "vllm":
+            raise SourceError(
+                "--engine vllm is one process. Start one a GPU with --shard I/N, or serve the "
+                "model on each (vllm serve) and give the URLs, with commas between them."
+            )
+        processes.join(_device())
     try:
         whole = complete(find_method(method))
         if whole.decode is None and whole.id != "decode":

@@ -6,6 +6,7 @@ import gc
 
 import pytest
 from engine_fixtures import FAMILIES, build_engine
+from small_run import write_run
 
 
 @pytest.fixture(scope="session")
@@ -44,3 +45,12 @@ def qwen(engine_folder, clips, frozen_heap):
 def engine(request, engine_folder, clips, frozen_heap):
     """Each family in turn."""
     return build_engine(request.param, engine_folder, clips)
+
+
+@pytest.fixture(scope="module")
+def small(qwen, tmp_path_factory):
+    """A finished run; it and its cache belong to one test file."""
+    folder = tmp_path_factory.mktemp("small")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VIDPOST_CACHE", str(folder / "cache"))
+        yield write_run(folder / "run", qwen.checkpoint)

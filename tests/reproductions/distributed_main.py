@@ -77,6 +77,82 @@ def generate_in_pieces(rank: int, port: str, checkpoint: str, results: Any) -> N
     results.put((rank, ids[0].tolist(), round(loss.item(), 5), spread))
 
 
+def train_on_unlike_samples(
+    rank: int, port: str, family: str, checkpoint: str, spread: str, samples: Any, results: Any
+) -> None:
+    """One of two processes that train together, or (rank -1) one that does the work of both.
+
+    Args:
+        rank: Number of the process.
+        port: Where they meet.
+        family: Architecture.
+        checkpoint: Its folder.
+        spread: "fsdp2", or "ddp", which is told that every weight gets a gradient.
+        samples: For each step and each process the samples of its batch.
+        results: Takes (rank, losses, weights).
+    """
+    alone = rank < 0
+    if not alone:
+        os.environ.update(
+            RANK=str(rank), WORLD_SIZE="2", LOCAL_RANK=str(rank), MASTER_ADDR="127.0.0.1",
+            MASTER_PORT=port, VIDPOST_TIMEOUT="0.5",
+        )  # fmt: skip
+    import torch
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import fully_shard
+
+    from reproductions.shared import processes
+    from reproductions.shared.models.encode import Encoder
+    from reproductions.shared.models.load import load_model, load_processor
+    from reproductions.shared.models.lockstep import keep_in_step
+    from reproductions.shared.training.sft import VideoCollator
+    from reproductions.shared.video.decode import read_frames
+    from reproductions.shared.video.image import read_image
+    from reproductions.shared.video.spec import FrameSpec
+    from vidpost.catalog.preset import ModelSettings
+
+    torch.set_num_threads(1)
+    processes.join("cpu")
+    settings = ModelSettings(id="tiny", family=family, dtype="float32")
+    model = load_model(checkpoint, settings, train=True)
+    side = 32 if family == "qwen3_vl" else 28
+    spec = FrameSpec(sampling="uniform", num_frames=4, max_pixels=side * side, size_factor=side)
+
+    def read(path: str) -> Any:
+        return (read_image if path.endswith(".png") else read_frames)(path, spec)
+
+    encoder = Encoder(load_processor(checkpoint), model, read, lambda s: s.question)
+    trained = model
+    if not alone:
+        keep_in_step(model, every_gradient=spread == "ddp")
+        if spread == "ddp":
+            trained = torch.nn.parallel.DistributedDataParallel(model)
+        else:
+            mesh = init_device_mesh("cpu", (2,))
+            for layer in (*model.model.visual.blocks, *model.model.language_model.layers):
+                fully_shard(layer, mesh=mesh)
+            fully_shard(model, mesh=mesh)
+    if spread == "ddp":
+        optimizer: Any = torch.optim.SGD(trained.parameters(), lr=1.0)
+    else:  # momentum and decay: a gradient that is missing is not one that is zero
+        optimizer = torch.optim.AdamW(trained.parameters(), lr=1e-2, weight_decay=0.1)
+    losses = []
+    for step in samples:
+        for batch in step if alone else [step[rank]]:
+            collate = VideoCollator(batch, encoder, lambda s: s.answer)
+            rows = collate([{"sample": i} for i in range(len(batch))])
+            loss = trained(**rows).loss
+            (loss / (2 if alone else 1)).backward()
+            losses.append(loss.item())
+        optimizer.step()
+        optimizer.zero_grad()
+    whole = {
+        n: (p.full_tensor() if hasattr(p, "full_tensor") else p).detach().numpy()
+        for n, p in model.named_parameters()
+    }
+    results.put((rank, losses, whole))
+
+
 if __name__ == "__main__":
     sys.argv[0] = "vidpost"
     main()

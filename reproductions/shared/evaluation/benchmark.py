@@ -19,9 +19,15 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from reproductions.shared.evaluation.cards import finite_interval, run_facts, write_card
+from reproductions.shared import processes
+from reproductions.shared.evaluation.cards import (
+    card_cost,
+    finite_interval,
+    run_facts,
+    write_card,
+)
 from reproductions.shared.evaluation.protocol import build_protocol
-from reproductions.shared.evaluation.runner import cost_of, evaluate
+from reproductions.shared.evaluation.runner import cost_of, evaluate, shard_of
 from reproductions.shared.evaluation.statistics import score_interval
 from reproductions.shared.files import write_json, write_text
 from reproductions.shared.inference.engine import Generator, Sampling
@@ -33,7 +39,6 @@ RESAMPLES = 400
 """Draws of the bootstrap over videos, for scores that are no mean of the items' values."""
 SHOWN = 5
 """Missing videos that a card names; missing.json has all."""
-CARD_COST = ("tokens_in", "tokens_out", "frames", "seconds")
 
 
 class BenchmarkError(Exception):
@@ -73,7 +78,8 @@ class Outcome:
     Attributes:
         benchmark: Id.
         rule: The rule's own name, after what was asked for.
-        numbers: Name -> `Number`, the headline first; {} for a shard or without a verdict.
+        numbers: Name -> `Number`, the headline first; {} for a shard, without a verdict, and on
+            all but the first of several processes.
         interval: Of the headline.
         counts: asked, total, missing, failed, unread, videos.
         sentence: Over how many items the score was computed, and why not all.
@@ -108,14 +114,6 @@ class Outcome:
             "folder": str(self.folder),
             "card": str(self.card) if self.card else None,
         }
-
-
-def shard_of(samples: Sequence[Sample], shard: tuple[int, int] | None) -> list[Sample]:
-    """The samples of shard i of n (from 1); all questions about a video are in one shard."""
-    if shard is None:
-        return list(samples)
-    names = {name: k for k, name in enumerate(dict.fromkeys(s.video or s.id for s in samples))}
-    return [s for s in samples if names[s.video or s.id] % shard[1] == shard[0] - 1]
 
 
 def template(benchmark: Any, samples: Sequence[Sample]) -> dict[str, str]:
@@ -191,7 +189,7 @@ def run_benchmark(
     key = f"{unread}/{asked.identity}"
     folder.mkdir(parents=True, exist_ok=True)
     name = f"answers-{shard[0]}-of-{shard[1]}.jsonl" if shard else "answers.jsonl"
-    if shard is None:
+    if shard is None and not processes.rank():  # `evaluate` lets the others wait
         _take_over(folder, key)
     part = shard_of(samples, shard)
     records = evaluate(
@@ -215,10 +213,12 @@ def run_benchmark(
         "failed": sum("failure" in r for r in records),
         "unfinished": sum(not r["finished"] for r in records),
     }
-    write_json(folder / "missing.json", {"videos": dict(loaded.missing), **counts})
+    first = not processes.rank()
+    if first:
+        write_json(folder / "missing.json", {"videos": dict(loaded.missing), **counts})
     sentence = _sentence(loaded, len(part), counts)
     empty = Outcome(benchmark.id, rule_name, {}, None, counts, sentence, folder, None, {})
-    if shard is not None:
+    if shard is not None or not first:
         return empty
     answers = [None if "failure" in r else r["completion"] for r in records]
     if rule_name in benchmark.shape.judged:
@@ -370,7 +370,6 @@ def _card(
 ) -> None:
     headline, number = next(iter(numbers.items()))
     stage = asked.facts["checkpoint"]["stage"]
-    cost = cost_of(records)
     scores = [
         {"name": stage, "task": _line(k), "n": max(1, n.n), "score": n.value}
         for k, n in numbers.items()
@@ -406,7 +405,7 @@ def _card(
             "interval": interval or (0.0, max(1.0, number.value)),
             "interval_method": how,
             "scores": scores,
-            "cost": {k: cost[k] for k in CARD_COST},
+            "cost": card_cost(cost_of(records)),
             "protocol": protocol,
             "notes": notes,
         },

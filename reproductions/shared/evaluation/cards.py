@@ -35,6 +35,9 @@ PACKAGES = (
 )
 """Distributions whose version can change a result."""
 
+CARD_COST = ("calls", "tokens_in", "tokens_out", "frames", "frames_decoded", "seconds")
+"""What of a run's cost stands on its card; evaluation.json holds all of it."""
+
 WEIGHT_FILES = ("*.safetensors", "pytorch_model*.bin", "adapter_model*.bin")
 """File names of weights; optimiser states and training arguments are not weights."""
 
@@ -130,6 +133,15 @@ def run_facts(hours: float | None = None) -> dict[str, Any]:
 def finite_interval(low: float, high: float) -> tuple[float, float] | None:
     """(low, high), or None where an interval could not be computed; cards hold no NaN."""
     return (low, high) if math.isfinite(low) and math.isfinite(high) else None
+
+
+def card_cost(spent: Mapping[str, int | float]) -> dict[str, int | float]:
+    """The cost of some answers as cards have it.
+
+    Args:
+        spent: Sums over the answers, as `runner.cost_of` makes them.
+    """
+    return {name: spent[name] for name in CARD_COST}
 
 
 def write_card(path: Path, card: ResultCard | Mapping[str, Any]) -> ResultCard:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import re
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -36,6 +37,27 @@ class InteropError(ValueError):
 # -- reading ---------------------------------------------------------------------------------------
 
 
+ANSWERS = frozenset(
+    {
+        *("prediction", "pred", "response", "predicted_answer", "pred_answer", "answer_pred"),
+        *("model_output", "model_answer", "model_response", "model_prediction", "output"),
+        *("video_llm_prediction", "generated", "generated_text", "raw_output", "completion"),
+    }
+)
+"""Names of a model's answer that say by themselves what they are."""
+DEPTH = 5
+
+
+def fold(name: str) -> str:
+    """A field name in lower case, with "_" for every mark."""
+    return "".join(c if c.isalnum() else "_" for c in str(name).strip().lower())
+
+
+def answered(record: Mapping[str, Any]) -> bool:
+    """Whether a record holds a model's answer under a plain name."""
+    return not ANSWERS.isdisjoint(map(fold, record))
+
+
 def flatten(record: Mapping[str, Any]) -> dict[str, Any]:
     """A record as scoring reads it: lmms-eval's are opened, all others stay as they are.
 
@@ -57,7 +79,9 @@ def explode(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The answers of a record that holds many.
 
     TempCompass: {video: {dimension: [answer, ..]}}, each gets the id "video/dimension/number";
-    OVO-Bench: the points in time of a forward question, with the ids "id_number".
+    OVO-Bench: the points in time of a forward question, with the ids "id_number". Of other records
+    without an answer of their own the answers within are taken, with the fields around them
+    (Video-MME's questions of a video, EventHallusion's of a part).
     """
     points = record.get("test_info")
     if isinstance(points, list) and points and all("response" in p for p in points):
@@ -69,32 +93,85 @@ def explode(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
                 "video": record["video"],
                 "response": point["response"],
                 "ground_truth": gold,
+                "problem_type": "numerical" if "count" in point else "yes or no",
             }
+        return
+    if answered(record):
+        yield dict(record)
         return
     lists = {
         k: v
         for k, v in record.items()
         if isinstance(v, list) and v and all(isinstance(e, Mapping) for e in v)
     }
-    if "key" not in record or len(lists) != len(record) - 1 or not lists:
-        yield dict(record)
+    plain = lists and "key" in record and len(lists) == len(record) - 1
+    if plain and all(answered(e) or "answer" in e for v in lists.values() for e in v):
+        for dimension, entries in lists.items():
+            for i, entry in enumerate(entries):
+                yield {
+                    "id": f"{record['key']}/{dimension}/{i}",
+                    "video": record["key"],
+                    "task": dimension,
+                    **entry,
+                }  # fmt: skip
         return
-    if not all(
-        {"prediction", "answer"} & {_fold(k) for k in e}
-        or {"video_llm_prediction"} & {_fold(k) for k in e}
-        for v in lists.values()
-        for e in v
-    ):
-        yield dict(record)
+    questions = {k: v for k, v in record.items() if k != "key"}
+    if "key" in record and questions and all(k.isdigit() for k in questions):
+        for number, answer in questions.items():  # NExT-QA's {video: {question: answer}}
+            if not isinstance(answer, Mapping):
+                yield {"id": f"{record['key']}_{number}", "video": record["key"], "pred": answer}
+            else:
+                yield {"id": f"{record['key']}_{number}", "video": record["key"], **answer}
         return
-    for dimension, entries in lists.items():
-        for i, entry in enumerate(entries):
-            yield {
-                "id": f"{record['key']}/{dimension}/{i}",
-                "video": record["key"],
-                "task": dimension,
-                **entry,
-            }  # fmt: skip
+    place = str(record.get("key", record.get("id", "")))
+    inner = list(_within(record, (place,) if place else (), {}, DEPTH))
+    yield from inner or [dict(record)]
+
+
+def _within(
+    value: Any, path: tuple[str, ...], facts: Mapping[str, Any], depth: int
+) -> Iterator[dict[str, Any]]:
+    """Answered records below a value; each gets its path as id unless it has one."""
+    if isinstance(value, Mapping):
+        if answered(value):
+            yield {**facts, "id": "/".join(path), **value}
+            return
+        facts = {**facts, **{k: v for k, v in value.items() if isinstance(v, str | int | float)}}
+        parts = [(str(k), v) for k, v in value.items() if isinstance(v, Mapping | list)]
+    elif isinstance(value, list) and all(isinstance(v, Mapping) for v in value):
+        parts = [(str(i), v) for i, v in enumerate(value)]
+    else:
+        return
+    for name, inner in parts if depth else ():
+        yield from _within(inner, (*path, name), facts, depth - 1)
+
+
+def judged_pairs(value: Any) -> Iterator[dict[str, Any]]:
+    """CVRR-ES' and MovieChat's result files: [[{"pred": "correct", "score": 4}, {"q", "a", ..}]].
+
+    Lists within lists are opened; the verdict is also found under "type".
+    """
+    for place, pair in enumerate(value if isinstance(value, list) else [], 1):
+        parts: list[Mapping[str, Any]] = []
+        rest = [pair]
+        while rest and len(parts) < 8:
+            part = rest.pop(0)
+            if isinstance(part, Mapping):
+                parts.append({str(k).lower(): v for k, v in part.items()})
+            elif isinstance(part, list):
+                rest = [*part[:8], *rest]
+        said = next((p for p in parts if "q" not in p and "score" in p), None)
+        about = next((p for p in parts if "q" in p), {})
+        if said is None:
+            raise InteropError(
+                f"record {place} holds no verdict with a score. Is it a file of judged answers?"
+            )
+        yield {
+            "verdict": {"pred": said.get("pred", said.get("type")), "score": said["score"]},
+            "question": about.get("q"),
+            "gold": about.get("a"),
+            "prediction": about.get("pred"),
+        }
 
 
 def joined(records: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -103,12 +180,13 @@ def joined(records: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
     for record in records:
         keys = set(record) - {"key"}
         folded = {str(k).lower(): v for k, v in record.items()}
-        if held is not None and record.get("key") == held["id"] and {"q", "a"} <= set(folded):
+        asked = {"q", "q1"} & set(folded)
+        if held is not None and record.get("key") == held["id"] and asked and "a" in folded:
             yield {
                 **held,
-                "question": folded["q"],
+                "question": folded[min(asked)],
                 "gold": folded["a"],
-                "prediction": folded.get("pred"),
+                "prediction": folded.get("pred", folded.get("pred1")),
             }
             held = None
             continue
@@ -121,10 +199,6 @@ def joined(records: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
         yield dict(record)
     if held is not None:
         yield held
-
-
-def _fold(name: str) -> str:
-    return "".join(c if c.isalnum() else "_" for c in str(name).lower())
 
 
 def read_xlsx(path: Path) -> list[dict[str, Any]]:
@@ -200,6 +274,88 @@ def _cell(cell: ElementTree.Element, shared: Sequence[str]) -> Any:
         return value.text
     number = float(value.text)
     return int(number) if number.is_integer() else number
+
+
+# -- tracks ----------------------------------------------------------------------------------------
+
+
+def read_track(path: Path) -> dict[str, Any]:
+    """A tracker's text file: a box "x,y,width,height" a line, with commas, tabs or spaces.
+
+    GOT-10k's "seq/seq_001.txt" is the first run of "seq"; further runs get the id "seq#2". Lines
+    with one number (VOT's marks of a restart) and boxes with NaN are frames without a box.
+
+    Raises:
+        InteropError: A line holds something else.
+    """
+    boxes = [list(b) if b else None for b in _boxes(path)]
+    run = re.fullmatch(rf"{re.escape(path.parent.name)}_(\d{{1,4}})", path.stem)
+    name = path.parent.name if run else path.stem
+    if run and int(run.group(1)) > 1:
+        name += f"#{int(run.group(1))}"
+    return {"id": name, "prediction": {str(i): b for i, b in enumerate(boxes) if b}}
+
+
+def _boxes(path: Path) -> Iterator[tuple[float, float, float, float] | None]:
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            values = [float(v) for v in re.split(r"[,;\s]+", line.strip().strip(",;"))]
+        except ValueError:
+            values = []
+        if len(values) == 1:
+            yield None
+        elif len(values) == 4:
+            yield (
+                (values[0], values[1], values[2], values[3])
+                if all(map(math.isfinite, values))
+                else None
+            )
+        else:
+            raise InteropError(f'{path}:{number}: not "x,y,width,height". Repair the line.')
+
+
+def track_golds(folder: Path) -> dict[str, dict[str, Any]]:
+    """The true tracks of a folder: sequence -> boxes [x, y, width, height] a frame, size, cover.
+
+    A sequence is a folder with groundtruth.txt (GOT-10k, LaSOT) or groundtruth_rect.txt (OTB), or a
+    file "sequence.txt". GOT-10k's meta_info.ini tells the size of the picture, cover.label how much
+    of the target is visible.
+
+    Raises:
+        InteropError: A line is no box.
+    """
+    files = {
+        f.parent.name: f
+        for name in ("groundtruth.txt", "groundtruth_rect.txt")
+        for f in sorted(folder.rglob(name))
+    } or {f.stem: f for f in sorted(folder.glob("*.txt"))}
+    found: dict[str, dict[str, Any]] = {}
+    for name, file in files.items():
+        meta, cover = file.with_name("meta_info.ini"), file.with_name("cover.label")
+        size = re.search(
+            r"resolution\s*[:=]\s*\(?\s*(\d{1,6})\D{1,4}(\d{1,6})",
+            meta.read_text(encoding="utf-8", errors="replace") if meta.is_file() else "",
+        )
+        found[name] = {
+            "boxes": list(_boxes(file)),
+            "size": tuple(map(int, size.groups())) if size else None,
+            "cover": [float(x) for x in cover.read_text().split()] if cover.is_file() else None,
+        }
+    return found
+
+
+def within(box: Sequence[float], size: Sequence[float] | None) -> list[float]:
+    """A box [x, y, width, height] cut at the picture as the GOT-10k toolkit does.
+
+    The corner is moved into the picture and the width stays, so that a box that sticks out on the
+    left moves to the right.
+    """
+    if size is None:
+        return list(box)
+    x, y = min(max(box[0], 0.0), size[0]), min(max(box[1], 0.0), size[1])
+    return [x, y, min(max(box[2], 0.0), size[0] - x), min(max(box[3], 0.0), size[1] - y)]
 
 
 # -- writing ---------------------------------------------------------------------------------------

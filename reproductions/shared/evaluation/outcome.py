@@ -11,7 +11,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from reproductions.shared import processes
 from reproductions.shared.evaluation.cards import (
+    card_cost,
     finite_interval,
     run_facts,
     weights_sha256,
@@ -29,9 +31,6 @@ from reproductions.shared.rewards.rules import accuracy
 from reproductions.shared.video.spec import FrameSpec
 from vidpost.catalog.models import Protocol
 from vidpost.catalog.preset import Preset
-
-CARD_COST = ("tokens_in", "tokens_out", "frames", "seconds")
-"""What of a run's cost stands on its card; evaluation.json holds all of it."""
 
 SCORE = accuracy("video_r1")
 """The score of an answer, whatever the method was rewarded for; named in the protocol."""
@@ -94,11 +93,14 @@ def conclude(
             last, generator, method, preset, samples, SCORE, folder, key, records[last], examples,
             frozen,
         )  # fmt: skip
+    if processes.rank():  # each has asked its share; the first writes
+        return
     asked = list(records)[-1]
     evaluation = summarise(records, [(last, asked)] if asked != last else [])
     evaluation |= {"seconds": seconds, "command": command}
     write_json(folder / "evaluation.json", evaluation)
     everything = evaluation["rows"]
+    costs = {name: card_cost(spent) for name, spent in evaluation["cost"].items()}
     final = next(r for r in everything if r["checkpoint"] == asked and r["task"] == "all")
     mini = preset.model.id == "tiny" or benchmark == "synthetic"
     facts = run_facts(hours=round((time.time() - started) / 3600, 4))
@@ -114,6 +116,8 @@ def conclude(
             "stage": last,
             "sha256": weights[last] if Path(source).is_dir() else None,
         },
+        "model": preset.model.id,
+        "engine": "hf",
         "benchmark": benchmark,
         "benchmark_revision": revision,
         "metric": "accuracy",
@@ -124,7 +128,9 @@ def conclude(
         "level": 0.95,
         "interval_method": final["interval_method"],
         "scores": [
-            {k: r[k] for k in ("task", "n", "score", "interval")} | {"name": r["checkpoint"]}
+            {"name": r["checkpoint"]}
+            | {k: r[k] for k in ("task", "n", "score", "interval")}
+            | ({"cost": costs[r["checkpoint"]]} if r["task"] == "all" else {})
             for r in everything
         ],
         "comparisons": [
@@ -132,7 +138,7 @@ def conclude(
             for c in evaluation["comparisons"]
             if c["b"] == asked and c["task"] == "all"
         ],
-        "cost": {k: evaluation["cost"][asked][k] for k in CARD_COST},
+        "cost": costs[asked],
         "protocol": protocol,
         "notes": [
             *_notes(preset, mini),

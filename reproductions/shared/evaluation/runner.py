@@ -3,6 +3,9 @@
 Predictions are appended as they arrive, so an interrupted evaluation continues where it stopped; a
 file that belongs to another protocol is not reused. A question whose strategy fails is written
 down with the reason, counts as wrong, and is asked again by the next call.
+
+Of several processes each asks a share, in a file of its own until all are done; then all have all
+records, as one process would have had them.
 """
 
 from __future__ import annotations
@@ -12,6 +15,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from reproductions.shared import processes
+from reproductions.shared.files import write_text
 from reproductions.shared.inference.batched import Seat, together
 from reproductions.shared.inference.engine import Generator, Prediction, Request, Sampling
 from reproductions.shared.inference.meter import Cost, Metered
@@ -66,8 +71,10 @@ def evaluate(
     Raises:
         EvaluationError: Every question failed.
     """
-    done = _finished(path, fingerprint)
+    with processes.main_first():
+        done = _finished(path, fingerprint)
     todo = [s for s in samples if s.id not in done]
+    own = shard_of(todo, (processes.rank() + 1, processes.count()))
     if progress is not None and done:
         progress(len(samples) - len(todo))
 
@@ -82,9 +89,9 @@ def evaluate(
             return Prediction(""), meter, f"{type(error).__name__}: {error}"[:MAX_TEXT]
         return answer if isinstance(answer, Prediction) else Prediction(str(answer)), meter, ""
 
-    failures = []
-    with path.open("a", encoding="utf-8") as file:
-        for sample, result in together(generator, todo, work, batch):
+    found: list[dict[str, Any]] = []
+    with _own_file(path, fingerprint).open("a", encoding="utf-8") as file:
+        for sample, result in together(generator, own, work, batch):
             if isinstance(result, Exception):  # not a strategy's: those are caught above
                 raise result
             prediction, meter, failure = result
@@ -117,15 +124,30 @@ def evaluate(
                 record["trace"] = [_bounded(step) for step in prediction.trace[:MAX_TRACE]]
             if failure:
                 record["failure"] = failure
-                failures.append(failure)
-            done[sample.id] = record
+            found.append(record)
             file.write(json.dumps(record) + "\n")
             file.flush()
-            if progress is not None:
-                progress(1)
+            if progress is not None:  # of several processes one tells, for all
+                n = len(found)
+                progress(n * len(todo) // len(own) - (n - 1) * len(todo) // len(own))
+    if processes.count() > 1:
+        by_id = {r["id"]: r for r in processes.collect(found)}
+        found = [by_id[s.id] for s in todo]
+        if not processes.rank():
+            _write(path, fingerprint, [*done.values(), *found])
+    failures = [r["failure"] for r in found if "failure" in r]
     if failures and len(failures) == len(todo) == len(samples):
         raise EvaluationError(f"every question failed, the first with: {failures[0]}")
+    done |= {r["id"]: r for r in found}
     return [done[s.id] for s in samples]
+
+
+def shard_of(samples: Sequence[Sample], shard: tuple[int, int] | None) -> list[Sample]:
+    """The samples of shard i of n (from 1); all questions about a video are in one shard."""
+    if shard is None or shard == (1, 1):
+        return list(samples)
+    names = {name: k for k, name in enumerate(dict.fromkeys(s.video or s.id for s in samples))}
+    return [s for s in samples if names[s.video or s.id] % shard[1] == shard[0] - 1]
 
 
 def cost_of(records: Sequence[Mapping[str, Any]]) -> dict[str, int | float]:
@@ -160,20 +182,49 @@ def _bounded(value: Any) -> Any:
     return value if isinstance(value, int | float | bool | None) else repr(value)[:MAX_TEXT]
 
 
+def _header(fingerprint: str) -> str:
+    return json.dumps({"fingerprint": fingerprint}) + "\n"
+
+
+def _parts(path: Path) -> list[Path]:
+    """What several processes have written so far."""
+    return sorted(path.parent.glob(f"{path.name}.part-*"))
+
+
+def _own_file(path: Path, fingerprint: str) -> Path:
+    """The file that this process appends to."""
+    if processes.count() == 1:
+        return path
+    own = path.with_name(f"{path.name}.part-{processes.rank()}")
+    write_text(own, _header(fingerprint))
+    return own
+
+
 def _finished(path: Path, fingerprint: str) -> dict[str, dict[str, Any]]:
-    """Records of an earlier, interrupted call; starts the file if there is nothing to keep."""
-    header = json.dumps({"fingerprint": fingerprint}) + "\n"
+    """Records of an earlier, interrupted call; starts the file if there is nothing to keep.
+
+    The first process takes over what several have written, and the others read it from there.
+    """
     records: dict[str, dict[str, Any]] = {}
-    if path.exists():
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-        if lines[:1] == [header]:
-            for line in lines[1:]:
-                if not line.endswith("\n"):  # cut off in the middle of a write
-                    break
-                record = json.loads(line)
-                if "failure" not in record:  # what failed is asked again
-                    records[record["id"]] = record
-    path.parent.mkdir(parents=True, exist_ok=True)
-    body = "".join(json.dumps(r) + "\n" for r in records.values())
-    path.write_text(header + body, encoding="utf-8")
+    parts = [] if processes.rank() else _parts(path)
+    for file in [p for p in (path, *parts) if p.exists()]:
+        lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+        if lines[:1] != [_header(fingerprint)]:
+            continue
+        for line in lines[1:]:
+            if not line.endswith("\n"):  # cut off in the middle of a write
+                break
+            record = json.loads(line)
+            if "failure" not in record:  # what failed is asked again
+                records[record["id"]] = record
+    if not processes.rank():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write(path, fingerprint, list(records.values()))
     return records
+
+
+def _write(path: Path, fingerprint: str, records: Sequence[Mapping[str, Any]]) -> None:
+    """The whole file; parts that it was made of go."""
+    write_text(path, _header(fingerprint) + "".join(json.dumps(r) + "\n" for r in records))
+    for part in _parts(path):
+        part.unlink()

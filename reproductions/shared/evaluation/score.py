@@ -1,9 +1,7 @@
 """Score prediction logs of real runs, ours or other people's, under a named rule.
 
-A log is any file of records with an answer each (JSON lines, JSON, CSV, TSV, xlsx, gzip). Which
-field holds the answer, the gold and the id is detected from the names that projects use; where that
-is not certain the log is refused and the fields are named. Repeats, missing and unread answers are
-counted and said, and a second rule shows which items it would change.
+`logs` reads the files. Repeats, missing and unread answers are counted and said, and a second rule
+shows which items it would change.
 """
 
 from __future__ import annotations
@@ -17,7 +15,25 @@ from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
 
-from reproductions.shared.evaluation.interop import InteropError, explode, flatten, joined
+from reproductions.shared.evaluation import interop
+from reproductions.shared.evaluation.interop import InteropError, fold
+from reproductions.shared.evaluation.logs import (
+    CANDIDATES,
+    FILE,
+    LogError,
+    answer_of,
+    by_video,
+    detect,
+    key_of,
+    marks_of,
+    named,
+    other_answers,
+    read_logs,
+    seen,
+    text_of,
+    unique,
+    values_of,
+)
 from reproductions.shared.evaluation.statistics import score_interval
 from reproductions.shared.method import Sample
 
@@ -25,55 +41,8 @@ from reproductions.shared.method import Sample
 _base: Any = importlib.import_module("reproductions.benchmarks._base")
 _files: Any = importlib.import_module("reproductions.benchmarks._files")
 
-CANDIDATES: dict[str, tuple[str, ...]] = {
-    "id": (
-        *("id", "question_id", "problem_id", "qid", "uid", "sample_id", "quesid", "index"),
-        *("question_idx", "doc_id", "item_id", "idx", "key", "query_id", "annotation_id"),
-    ),
-    "prediction": (
-        *("model_output", "completion", "raw_output", "raw_response", "raw_prediction"),
-        *("model_response", "response", "prediction", "pred", "predicted", "output", "generated"),
-        *("generated_text", "model_answer", "model_prediction", "pred_answer", "predicted_answer"),
-        *("video_llm_prediction", "pred_relevant_windows", "pred_timestamps", "pred_span"),
-        *("pred_windows", "pred_events", "pred_boxes", "pred_tube", "pred_masks", "pred_caption"),
-        *("model_pred", "ans", "answer_pred", "pred_text", "generated_cap", "caption_pred"),
-        "value",  # of files that map ids to answers
-    ),
-    "gold": (
-        *("ground_truth", "gold", "gt", "target", "solution", "gt_answer", "correct_answer"),
-        *("correct_choice", "right_answer", "answer_key", "label", "reference", "references"),
-        *("truth", "gt_option", "gold_answer", "relevant_windows", "gt_windows", "gt_timestamps"),
-        *("timestamp", "timestamps", "gt_span", "span", "gt_events", "gt_boxes", "gt_tube"),
-        *("gt_masks", "gt_caption", "captions", "groundtruth"),
-    ),
-    "options": ("options", "candidates", "choices", "option"),
-    "task": ("task", "task_type", "question_type", "type", "category", "task_category", "dim"),
-    "video": (
-        *("video", "video_id", "videoid", "vid", "video_name", "video_path", "ori_video"),
-        *("video_uid", "video_idx", "vname"),
-    ),
-    "question": ("question", "query", "problem", "prompt"),
-    "span": (
-        *("pred_relevant_windows", "pred_windows", "pred_span", "pred_timestamps"),
-        *("pred_timestamp", "span_pred", "pred_location", "glue", "grounding"),
-    ),
-    "saliency": ("pred_saliency_scores", "saliency_scores", "pred_saliency"),
-    "verdict": (
-        *("verdict", "judge", "judgement", "judgment", "judge_response", "judge_output"),
-        *("gpt_eval", "gpt_response", "chatgpt_response", "llm_judge", "judge_result", "review"),
-        *("grade", "rating", "gpt_score", "judge_score", "is_correct", "correct"),
-    ),
-}  # fmt: skip
-"""Role -> names under which projects log it, lower case, with "_" for every other mark."""
-PARTS = ("span", "verdict", "saliency")
-"""Roles that only some shapes have."""
-SHARED = "answer"
-"""The one name that some projects use for the gold and others for the model's answer."""
-SHOWN = 10
 
-
-class LogError(ValueError):
-    """A log that cannot be scored: what is wrong, and what to do."""
+__all__ = ["Difference", "LogError", "Report", "bare", "printed", "score_log"]
 
 
 @dataclass(frozen=True)
@@ -100,6 +69,10 @@ class Report:
         counts: records, repeats, conflicts, scored, no_answer, unread, missing, extra, ...
         numbers: Name -> `Number`.
         groups: Breakdown -> group -> name -> `Number`.
+        missing_wrong: The numbers with the missing items as wrong answers.
+        marks: Field with the log's own marks -> their mean, and on how many items the rule differs.
+        values: Metric that the log itself gives for its answers -> the mean.
+        repeats_counted: The numbers if records that stand twice counted twice.
         interval: Confidence interval of the headline and its method, None without items.
         against: Name of the other rule, "" if there is none.
         other: Its numbers.
@@ -122,6 +95,9 @@ class Report:
     other_groups: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
     other_unread: int = 0
     missing_wrong: dict[str, Any] = field(default_factory=dict)
+    repeats_counted: dict[str, Any] = field(default_factory=dict)
+    marks: dict[str, tuple[Any, int]] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
     differences: list[Difference] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     published: list[dict[str, Any]] = field(default_factory=list)
@@ -140,6 +116,12 @@ class Report:
             "groups": {b: {g: _plain(n) for g, n in v.items()} for b, v in self.groups.items()},
             "interval": self.interval and list(self.interval),
             "missing_counted_as_wrong": _plain(self.missing_wrong),
+            "repeats_counted": _plain(self.repeats_counted),
+            "own_values": _plain(self.values),
+            "own_marks": {
+                name: {"value": number.printed, "n": number.n, "differs": differs}
+                for name, (number, differs) in self.marks.items()
+            },
             "against": {
                 "rule": self.against,
                 "numbers": _plain(self.other),
@@ -163,8 +145,29 @@ def _plain(numbers: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def bare(kind: str) -> Any:
+    """A benchmark of nothing but a kind of answer, for logs of benchmarks without a module.
+
+    Raises:
+        KeyError: No benchmark here has answers of that kind; the message lists the kinds.
+    """
+    found: dict[str, Any] = {}
+    for name in _base.names():
+        whole = _base.get(name)
+        for one in (whole, *whole.variants.values()):
+            found.setdefault(one.shape.name, one)
+    if kind not in found:
+        raise KeyError(f"no kind of answer '{kind}'. There are: {', '.join(sorted(found))}.")
+    shape = found[kind].shape
+    rules = {"paper": shape.better or next(iter(shape.rules))}
+    split = _base.Split(("no published file",))
+    return replace(
+        found[kind], id=kind, splits={"": split}, rules=rules, by={}, totals=None, variants={}
+    )
+
+
 def score_log(
-    path: Path,
+    path: Path | Sequence[Path],
     benchmark: Any,
     rule: str = "paper",
     *,
@@ -179,13 +182,15 @@ def score_log(
     """Score a log.
 
     Args:
-        path: The log.
+        path: The log: a file, a folder, or several of them.
         benchmark: The benchmark (`reproductions.benchmarks._base.Benchmark`).
         rule: "paper", "lmms_eval", "vlmevalkit" or a rule of the benchmark's shape.
         against: A second rule; None takes the shape's better one, "" none.
-        gold: The benchmark's question file. Without it the gold comes from the log.
+        gold: The benchmark's question file, a folder with it, or any file of records with ids and
+            golds. Without it the gold comes from the log.
         fields: Role -> field, where detection shall not decide.
-        repeats: What to do with two different answers to one item: "refuse", "first" or "last".
+        repeats: What to do with two different answers to one item: "refuse", "first" or "last";
+            "all" counts every record, as some published scripts do.
         join: Part of the answer ("span", "verdict") -> a second log that holds it, by item id.
         by: Fields of the log by which to break the scores down, besides the benchmark's own.
         published: Name or "group/name" -> number as printed, to be compared.
@@ -195,25 +200,32 @@ def score_log(
         KeyError: No such rule.
     """
     asked, (name, grade) = rule, benchmark.rule(rule)
-    records = _records(path)
-    golds = {s.id: s for s in _gold_samples(benchmark, gold)} if gold else None
     shape = benchmark.shape
+    paths = [path] if isinstance(path, Path) else list(path)
+    records, notes = read_logs(paths, tracks=shape.name == "track")
     if shape.name == "dense":
-        records = _by_video(records)
-    chosen = detect(
-        records,
-        fields or {},
-        need_gold=golds is None,
-        gold_ids=golds,
-        parts=shape.parts,
-        judged=name in shape.judged,
-    )
+        records = by_video(records)
+    golds, said = _golds(benchmark, gold, records) if gold else (None, "")
+    notes += [said] if said else []
+    fields = {**named(records, shape.name), **(fields or {})}
+    try:
+        chosen = detect(
+            records,
+            fields,
+            need_gold=golds is None,
+            gold_ids=golds,
+            parts=shape.parts,
+            judged=name in shape.judged,
+        )
+    except LogError as error:
+        raise LogError(f"{error}{_advice(str(error), records, shape, name)}") from None
     counts: Counter[str] = Counter(records=len(records))
-    kept, notes = _unique(
-        records, chosen["id"], chosen["prediction"] or chosen.get("verdict", ""), repeats, counts
-    )
+    kept, more, times = unique(records, chosen, repeats, counts, fixed=golds is not None)
+    notes += more
     if not chosen["id"]:
         notes.append("The log has no id field; items are numbered by line.")
+    if name not in shape.judged and "prediction" not in fields:
+        notes += other_answers(records, chosen["prediction"])
 
     for role, file in (join or {}).items():
         if role not in shape.parts:
@@ -222,14 +234,16 @@ def score_log(
         counts[f"without_{role}"] = _join(kept, file, role)
         chosen[role] = role
     items: list[tuple[Sample, Any, Mapping[str, Any]]] = []
+    keys: list[str] = []
     problems: list[str] = []
     for key, record in kept.items():
-        answer = _parted(record, chosen, shape.parts)
+        answer = answer_of(record, chosen, shape.parts)
         if golds is not None:
-            if key not in golds:
+            own = key if key in golds else key.partition("~")[0]
+            if own not in golds:
                 counts["extra"] += 1
                 continue
-            sample = golds[key]
+            sample = golds[own]
             if chosen["gold"] and not _same_gold(benchmark, record[chosen["gold"]], sample):
                 counts["other_gold"] += 1
         else:
@@ -240,18 +254,19 @@ def score_log(
                 problems.append(f"item {key}: {error}")
                 continue
         items.append((sample, answer, record))
+        keys.append(key)
     if problems:
         shown = "\n  ".join(problems[:3])
         raise LogError(
-            f"{path}: the gold of {len(problems)} of {len(kept)} items is not as {benchmark.id} "
-            f"has it:\n  {shown}\nName the field with --field gold=NAME (fields: "
-            f"{_seen(records)}), or give the benchmark's question file with --gold."
+            f"{paths[0]}: the gold of {len(problems)} of {len(kept)} items is not as "
+            f"{benchmark.id} has it:\n  {shown}\nName the field with --field gold=NAME (fields: "
+            f"{seen(records)}), or give the benchmark's question file with --gold."
         )
     if not items:
         hint = f"ids in the log: {list(kept)[:3]}; in the gold file: {list(golds or ())[:3]}."
         raise LogError(
-            f"{path}: no item can be scored ({counts['extra']} are not in the gold file). {hint} "
-            "Name the id field with --field id=NAME."
+            f"{paths[0]}: no item can be scored ({counts['extra']} are not in the gold file). "
+            f"{hint} Name the id field with --field id=NAME."
         )
     missing = [s for k, s in golds.items() if k not in kept] if golds is not None else []
     counts.update(scored=len(items), missing=len(missing))
@@ -259,32 +274,59 @@ def score_log(
 
     samples = [s for s, _, _ in items]
     graded = [grade(s, a) for s, a, _ in items]
+    lone = "saliency" in shape.parts and not chosen["prediction"] and bool(chosen["saliency"])
+    numbers = benchmark.numbers(samples, graded)
+    if lone:  # a log of highlights alone says nothing of moments
+        numbers = {k: v for k, v in numbers.items() if k.startswith(_HIGHLIGHTS)}
+        graded = [_highlights(g) for g in graded]
+        against = ""
     counts["unread"] = sum(
         g.read is None and a is not None for g, (_, a, _) in zip(graded, items, strict=True)
     )
     report = Report(
         benchmark=benchmark.id,
-        log=path.name,
+        log=paths[0].name if len(paths) == 1 else f"{paths[0].name} and {len(paths) - 1} more",
         asked=asked,
         rule=name,
         fields={k: v for k, v in chosen.items() if v},
         counts=dict(counts),
-        numbers=benchmark.numbers(samples, graded),
+        numbers=numbers,
         notes=notes,
         answers=[(s, a, g) for (s, a, _), g in zip(items, graded, strict=True)],
     )
     members = _groups(benchmark, items, by)
-    report.groups = _grouped(benchmark, members, samples, graded)
+    report.groups = {} if lone else _grouped(benchmark, members, samples, graded)
+    headline = next(iter(graded[0].values), "")
+    for mark, values in marks_of([record for _, _, record in items]).items():
+        if name in shape.judged or headline not in ("accuracy", "score"):
+            break
+        differs = sum(v != g.values.get(headline) for v, g in zip(values, graded, strict=True))
+        number = _base.Number(sum(values) / len(values), len(values))
+        report.marks[mark] = (number, differs)
+    report.values = {
+        n: _base.Number(sum(v) / len(v), len(v), percent=False)
+        for n, v in values_of([record for _, _, record in items]).items()
+    }
+    if files := report.groups.get("file", {}):
+        first = next(iter(numbers))
+        means = [n[first].value for n in files.values() if first in n]
+        whole = replace(numbers[first], value=sum(means) / len(means), n=len(means), unit="files")
+        report.numbers = {**numbers, f"{first}, mean over files": whole}
     report.interval = _interval(samples, graded)
     _notes(report, benchmark, graded, gold is not None)
-    if missing:
+    if times and not lone:
+        again = [i for i, key in enumerate(keys) for _ in range(times[key])]
+        report.repeats_counted = benchmark.numbers(
+            samples + [samples[i] for i in again], graded + [graded[i] for i in again]
+        )
+    if missing and not lone:
         absent = [grade(s, None) for s in missing]
         report.missing_wrong = benchmark.numbers([*samples, *missing], [*graded, *absent])
-    if against is None:
-        against = benchmark.shape.better
+    if against is None:  # a verdict has no second reading
+        against = "" if name in shape.judged else shape.better
     other_name, other = benchmark.rule(against) if against else ("", None)
-    if other is not None and other_name != name:
-        second = [other(s, a) for s, a, _ in items]
+    second = [other(s, a) for s, a, _ in items] if other and other_name != name else []
+    if second and {k for g in graded for k in g.values} & {k for g in second for k in g.values}:
         report.against = other_name
         report.other = benchmark.numbers(samples, second)
         report.other_groups = _grouped(benchmark, members, samples, second)
@@ -300,235 +342,37 @@ def score_log(
     return report
 
 
-# -- records ---------------------------------------------------------------------------------------
+def _advice(problem: str, records: Sequence[Mapping[str, Any]], shape: Any, rule: str) -> str:
+    """What else can be done with a log whose fields were not recognised."""
+    text = ""
+    others = [r for r in shape.rules if r not in shape.judged]
+    if "verdict" in problem and rule in shape.judged and others:
+        text += f" Without a judge the answers can be scored: --rules {', --rules '.join(others)}."
+    means = [f"{n} {sum(v) / len(v):.4f} (n {len(v)})" for n, v in values_of(records).items()]
+    if means:
+        text += f" By its own values the log has the means {', '.join(means)}."
+    return text
 
 
-def _records(path: Path) -> list[dict[str, Any]]:
-    try:
-        opened = joined(flatten(record) for record in _read(path))
-        records = [single for record in opened for single in explode(record)]
-    except (_files.FileProblem, InteropError) as error:
-        raise LogError(str(error)) from None
-    records = [r for r in records if set(r) != {"fingerprint"}]  # the head line of our own files
-    if not records:
-        raise LogError(f"{path}: holds no records.")
-    return records
+KINDS = ("multiple choice", "numerical", "yes or no", "free-form", "regression")
+"""Kinds of question as a log may name them (`problem_type`)."""
+_HIGHLIGHTS = ("HD mAP", "HIT@1")
 
 
-def _read(path: Path) -> list[dict[str, Any]]:
-    if path.name.lower().endswith(".xlsx"):
-        from reproductions.shared.evaluation.interop import read_xlsx
-
-        return read_xlsx(path)
-    return [record for _, record in _files.read_records(path)]
+def _highlights(graded: Any) -> Any:
+    """An answer of clip scores alone."""
+    values = {k: v for k, v in graded.values.items() if k.startswith(_HIGHLIGHTS)}
+    return replace(graded, values=values, read="clips" if values else None, note="")
 
 
-def _gold_samples(benchmark: Any, path: Path) -> list[Sample]:
-    try:
-        return list(benchmark.read(path))
-    except _files.FileProblem as error:
-        raise LogError(str(error)) from None
-
-
-def _fold(name: str) -> str:
-    return "".join(c if c.isalnum() else "_" for c in name.strip().lower())
-
-
-def _seen(records: Sequence[Mapping[str, Any]]) -> str:
-    names = Counter(k for r in records for k in r)
-    return ", ".join(n if c == len(records) else f"{n} (in {c})" for n, c in names.most_common(30))
-
-
-def detect(
-    records: Sequence[Mapping[str, Any]],
-    given: Mapping[str, str],
-    *,
-    need_gold: bool = True,
-    gold_ids: Mapping[str, Any] | None = None,
-    parts: Sequence[str] = (),
-    judged: bool = False,
-) -> dict[str, str]:
-    """Role -> field of the log; "" where there is none and none is needed.
-
-    A role with several candidates is settled if they all hold the same values; else it is refused.
-
-    Args:
-        records: The log.
-        given: Role -> field as named by hand.
-        need_gold: Whether the gold must be in the log.
-        gold_ids: Ids of the gold file, to find the id field.
-        parts: Further roles that belong to the answer.
-        judged: Whether the verdict of a judge is all that is needed.
-
-    Raises:
-        LogError: A field named by hand is not there, or a role is missing or ambiguous.
-    """
-    columns: dict[str, str] = {}
-    for record in records:
-        for name in record:
-            columns.setdefault(name, _fold(name))
-    for role, name in given.items():
-        if role not in CANDIDATES:
-            raise LogError(f"no role '{role}'; there are: {', '.join(CANDIDATES)}.")
-        if name not in columns:
-            raise LogError(f"no field '{name}' for {role}. The log has: {_seen(records)}.")
-    taken = set(given.values())
-    roles = {r: known for r, known in CANDIDATES.items() if r not in PARTS or r in parts}
-    for role in parts:  # what is a part of the answer is not the answer
-        folded = {f: n for n, f in columns.items()}
-        taken |= {folded[k] for k in CANDIDATES[role] if k in folded}
-    found: dict[str, list[str]] = {}
-    for role, known in roles.items():
-        free = taken if role not in parts else set(given.values())
-        by_name = {folded: n for n, folded in columns.items() if n not in free}
-        found[role] = [given[role]] if role in given else [
-            by_name[k] for k in known if k in by_name
-        ]  # fmt: skip
-    answer = next((n for n, folded in columns.items() if folded == SHARED and n not in taken), "")
-    if answer and not found["gold"]:
-        found["gold"] = [answer]
-    elif answer and not found["prediction"]:
-        found["prediction"] = [answer]
-    chosen = {role: names[0] if names else "" for role, names in found.items()}
-    if judged:
-        if not chosen["verdict"]:
-            raise LogError(
-                "no field for the verdict of the judge was recognised. Name it with --field "
-                f"verdict=NAME. The log has: {_seen(records)}."
-            )
-        need_gold = False
-    for role in ("prediction", "gold"):
-        if len(found[role]) > 1 and not _agree(records, found[role]):
-            if (role == "gold" and not need_gold) or judged:
-                chosen[role] = ""
-                continue
-            raise LogError(
-                f"which field is the {role}? {' and '.join(found[role])} differ. Say it with "
-                f"--field {role}={found[role][0]}. The log has: {_seen(records)}."
-            )
-    needed = () if judged else ("prediction", "gold") if need_gold else ("prediction",)
-    for role in needed:
-        if not chosen[role] and not (role == "prediction" and any(chosen[p] for p in parts)):
-            gold = " Or give the benchmark's question file with --gold." if role == "gold" else ""
-            raise LogError(
-                f"no field for the {role} was recognised. Name it with --field {role}=NAME. The "
-                f"log has: {_seen(records)}.{gold}"
-            )
-    if "id" not in given:
-        chosen["id"] = _id_field(records, found["id"], chosen, gold_ids)
-    return chosen
-
-
-def _agree(records: Sequence[Mapping[str, Any]], names: Sequence[str]) -> bool:
-    return all(
-        len({json.dumps(r.get(n), sort_keys=True, default=str) for n in names}) == 1
-        for r in records
-    )
-
-
-def _id_field(
-    records: Sequence[Mapping[str, Any]],
-    names: Sequence[str],
-    chosen: Mapping[str, str],
-    gold_ids: Mapping[str, Any] | None,
-) -> str:
-    """The candidate that names most gold items; without gold the first one that tells items apart.
-
-    Repeats of one and the same record do not speak against a field.
-    """
-    names = [n for n in names if n not in (chosen["prediction"], chosen["gold"])]
-    pairs = [
-        f"{v}+{q}"
-        for v in (chosen["video"],)
-        for q in ("qid", "question_id", "qns_id")
-        if v and all(q in r for r in records)
-    ]
-    if gold_ids is not None:
-        hits = {n: sum(_key(r, n) in gold_ids for r in records) for n in (*names, *pairs)}
-        best = max(hits, key=lambda n: hits[n], default="")
-        if not best or not hits[best]:
-            raise LogError(
-                f"no field of the log holds the ids of the gold file (such as "
-                f"{', '.join(list(gold_ids)[:3])}). Name it with --field id=NAME. The log has: "
-                f"{_seen(records)}."
-            )
-        return best
-    whole = len({json.dumps(r, sort_keys=True, default=str) for r in records})
-    for name in names:
-        if len({_key(r, name) for r in records}) >= whole:
-            return name
-    return names[0] if names else ""
-
-
-def _key(record: Mapping[str, Any], name: str) -> str:
-    if "+" in name and name not in record:
-        return "_".join(_text(record.get(part)) for part in name.split("+"))
-    return _text(record.get(name))
-
-
-def _text(value: Any) -> str:
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-
-
-def _unique(
-    records: Sequence[dict[str, Any]], name: str, prediction: str, repeats: str,
-    counts: Counter[str],
-) -> tuple[dict[str, dict[str, Any]], list[str]]:  # fmt: skip
-    """Item id -> record; the same answer twice counts once, two answers as `repeats` says."""
-    kept: dict[str, dict[str, Any]] = {}
-    conflicts: list[str] = []
-    for line, record in enumerate(records, 1):
-        key = _key(record, name) if name else str(line)
-        if key not in kept:
-            kept[key] = record
-        elif kept[key].get(prediction) == record.get(prediction):
-            counts["repeats"] += 1
-        else:
-            conflicts.append(key)
-            if repeats == "last":
-                kept[key] = record
-    if conflicts and repeats == "refuse":
-        raise LogError(
-            f"{len(conflicts)} records answer an item ({name}) once more and differently, for "
-            f"example {', '.join(conflicts[:3])}. Choose --repeats first or last; or the id is "
-            f"another field: --field id=NAME. The log has: {_seen(records)}."
-        )
-    counts["conflicts"] = len(conflicts)
-    notes = []
-    if counts["repeats"]:
-        notes.append(f"{counts['repeats']} repeated records were counted once.")
-    if conflicts:
-        notes.append(f"{len(conflicts)} items have several answers; the {repeats} one counts.")
-    return kept, notes
-
-
-def _answer(value: Any) -> Any:
-    """The logged answer; lists around a single text are opened, an empty cell is no answer."""
-    while isinstance(value, list) and len(value) == 1 and isinstance(value[0], str | list):
-        if isinstance(value[0], list) and value[0] and not isinstance(value[0][0], str | list):
-            break  # a list with one span or one box
-        value = value[0]
-    if isinstance(value, float) and value != value:
-        return None
-    return value
-
-
-def _parted(record: Mapping[str, Any], chosen: Mapping[str, str], parts: Sequence[str]) -> Any:
-    """The answer, or a mapping of the answer and its parts where the log has those."""
-    value = _answer(record.get(chosen["prediction"])) if chosen["prediction"] else None
-    own = {p: record.get(chosen[p]) for p in parts if chosen.get(p)}
-    if not own:
-        return value
-    if value is None and all(v is None for v in own.values()):
-        return None
-    return {"prediction": value, **own}
+# -- golds and samples -----------------------------------------------------------------------------
 
 
 def _join(kept: dict[str, dict[str, Any]], file: Path, role: str) -> int:
     """Put the answers of a second log into the records as a field; returns how many lack one."""
-    records = _records(file)
+    records, _ = read_logs([file])
     fields = detect(records, {}, need_gold=False)
-    other = {_key(r, fields["id"]): r.get(fields["prediction"]) for r in records}
+    other = {key_of(r, fields["id"]): r.get(fields["prediction"]) for r in records}
     for key, record in kept.items():
         record[role] = other.get(key)
     lacking = sum(key not in other for key in kept)
@@ -537,17 +381,128 @@ def _join(kept: dict[str, dict[str, Any]], file: Path, role: str) -> int:
     return lacking
 
 
-def _by_video(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Records of single events as one record a video; others stay as they are."""
-    single = {"sentence", "caption", "timestamp", "segment", "start", "end"}
-    if not all(single & set(r) and "key" in r for r in records):
-        return records
-    videos: dict[str, list[dict[str, Any]]] = {}
+def _golds(
+    benchmark: Any, path: Path, records: list[dict[str, Any]]
+) -> tuple[dict[str, Sample], str]:  # fmt: skip
+    """The gold samples by id, and a note.
+
+    The file is read as the benchmark publishes it; if it is none, or if its ids are not those of
+    the log, as any file of records with an id and a gold.
+    """
+    if benchmark.shape.name == "track" and path.is_dir():
+        return _track_samples(path, records), ""
+    files = [path]
+    if path.is_dir():
+        patterns = [p for split in benchmark.splits.values() for p in split.files]
+        files = next((f for p in patterns if (f := sorted(path.glob(p)))), [])
+        if not files:
+            raise LogError(f"{path}: holds no question file ({', '.join(patterns[:6])}).")
+    try:
+        samples = {s.id: s for file in files for s in benchmark.read(file)}
+        problem = ""
+    except _files.FileProblem as error:
+        samples, problem = {}, str(error)
+    ids = {text_of(r[n]) for r in records for n in r if isinstance(r[n], str | int | float)}
+    video_ids = any("qid" in r or "question_id" in r or "qns_id" in r for r in records)
+    if samples and (not ids.isdisjoint(samples) or video_ids):
+        return samples, ""
+    try:
+        other = _plain_golds(benchmark, path, ids)
+    except LogError as error:
+        if not samples:
+            raise LogError(f"{problem}\nAs a plain file of records: {error}") from None
+        other = {}
+    if not other:
+        return samples, ""
+    fields = next(iter(benchmark.splits.values())).files[0]
+    return other, (
+        f"{path.name} is not as {benchmark.id} is published ({fields}); its records were joined "
+        "to the log by id."
+    )
+
+
+def _plain_golds(benchmark: Any, path: Path, ids: set[str]) -> dict[str, Sample]:
+    """Samples from any file of records whose ids are those of the log."""
+    found, _ = read_logs([path])
+    dense = benchmark.shape.name == "dense"
+    records = [_events(r) for r in found] if dense else found
+    names = {n for r in records for n in r if isinstance(r[n], str | int | float)}
+    values = {n: [text_of(r.get(n)) for r in records] for n in names}
+    hits = {n: len(ids.intersection(values[n])) for n in names}
+    order = (*CANDIDATES["id"], *CANDIDATES["video"])
+    known = [n for n in names if fold(n) in order and hits[n]]
+    best = max(
+        known,
+        key=lambda n: (len(set(values[n])) == len(records), hits[n], -order.index(fold(n))),
+        default="",
+    )
+    if not best:
+        raise LogError(f"no field holds ids of the log. The file has: {seen(records)}.")
+    given = {"id": best, **({"gold": "gold"} if dense else {})}
+    chosen = detect(records, given, need_prediction=False)
+    samples: dict[str, Sample] = {}
     for record in records:
-        videos.setdefault(str(record["key"]), []).append(
-            {k: v for k, v in record.items() if k != "key"}
-        )
-    return [{"key": k, "prediction": events} for k, events in videos.items()]
+        key = key_of(record, best)
+        try:
+            samples[key] = _sample(benchmark, key, record, chosen)
+        except (ValueError, KeyError, TypeError) as error:
+            raise LogError(f"{path}: item {key}: {error}") from None
+    return samples
+
+
+def _events(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The true events of a video under "gold": ActivityNet Captions', or TimeIT's in one text."""
+    spans = record.get("timestamps", record.get("segments"))
+    texts = record.get("sentences", record.get("captions"))
+    if isinstance(spans, list) and not isinstance(texts, list):
+        whole = record.get("pure_cap")
+        pieces = str(whole if whole is not None else record.get("caption", ""))
+        texts = [
+            f"{t.strip()}." for t in pieces.split(". " if whole is not None else ".")
+            if whole is not None or len(t) > 5
+        ]  # fmt: skip
+    if not isinstance(spans, list) or len(spans) != len(texts):
+        return dict(record)
+    return {**record, "gold": {"timestamps": spans, "sentences": texts}}
+
+
+def _track_samples(folder: Path, records: list[dict[str, Any]]) -> dict[str, Sample]:
+    """Samples of a folder of true tracks; predicted boxes are cut at the picture where it is known.
+
+    Frames whose target is not visible do not count, and further runs of a sequence count too, as in
+    the GOT-10k toolkit.
+    """
+    try:
+        golds = interop.track_golds(folder)
+    except InteropError as error:
+        raise LogError(str(error)) from None
+    if not golds:
+        raise LogError(f"{folder}: holds no groundtruth.txt. Name the folder of the sequences.")
+    runs: dict[str, list[str]] = {}
+    for record in records:
+        name = text_of(record.get("id"))
+        runs.setdefault(name.partition("#")[0], []).append(name)
+        size = golds.get(name.partition("#")[0], {}).get("size")
+        if isinstance(record.get("prediction"), Mapping) and size:
+            boxes = record["prediction"].items()
+            record["prediction"] = {t: interop.within(b, size) for t, b in boxes}
+    samples = {}
+    for name, gold in golds.items():
+        cover = gold["cover"] or []
+        boxes = {
+            str(t): _corners(interop.within(box, gold["size"]))
+            for t, box in enumerate(gold["boxes"])
+            if box and (not t or t >= len(cover) or cover[t] > 0)
+        }
+        for key in runs.get(name, [name]):
+            samples[key] = Sample(
+                key, "", json.dumps(boxes), "tracking", video=name, meta={"boxes": "corners"}
+            )
+    return samples
+
+
+def _corners(box: Sequence[float]) -> list[float]:
+    return [box[0], box[1], box[0] + box[2], box[1] + box[3]]
 
 
 def _options(value: Any) -> tuple[str, ...]:
@@ -585,13 +540,15 @@ def _sample(
     if gold is None and chosen["gold"]:
         raise ValueError(f"the field {chosen['gold']} is empty")
     plain = {k: v for k, v in record.items() if isinstance(v, str | int | float)}
+    kind = record.get("problem_type")
     return Sample(
         id=key,
         question=question,
         answer=benchmark.shape.gold(gold, options) if gold is not None else "",
+        problem_type=kind if kind in KINDS else "multiple choice",
         options=options,
-        video=_text(record[chosen["video"]]) if record.get(chosen["video"]) is not None else None,
-        task=_text(record.get(chosen["task"], "")) if chosen["task"] else "",
+        video=text_of(record[chosen["video"]]) if record.get(chosen["video"]) is not None else None,
+        task=text_of(record.get(chosen["task"], "")) if chosen["task"] else "",
         meta=plain,
     )
 
@@ -619,11 +576,14 @@ def _groups(
                 label = ""  # the log does not say
             if label:
                 members.setdefault(name, {}).setdefault(str(label), []).append(i)
+    if any(FILE in record for _, _, record in items):
+        for i, (_, _, record) in enumerate(items):
+            members.setdefault("file", {}).setdefault(str(record.get(FILE)), []).append(i)
     for name in by:
         if not any(name in record or name in sample.meta for sample, _, record in items):
             raise LogError(f"no field '{name}' to break down by. Leave out --by {name}.")
         for i, (sample, _, record) in enumerate(items):
-            label = _text(record.get(name, sample.meta.get(name, "")))
+            label = text_of(record.get(name, sample.meta.get(name, "")))
             members.setdefault(name, {}).setdefault(label, []).append(i)
     return members
 

@@ -26,6 +26,7 @@ nothing but failures) is an error.
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import json
 import os
@@ -34,15 +35,19 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Any, Literal
 
 import httpx
 
+from reproductions.shared import processes
+from reproductions.shared.files import published
 from reproductions.shared.inference.engine import Completion, Request, Sampling
-from reproductions.shared.inference.turns import Turn, frames_in, seed_of, turns_of
+from reproductions.shared.inference.turns import Turn, frames_in, in_order, seed_of, turns_of
 from reproductions.shared.models.encode import VISION_TOKENS, Encoder
 from reproductions.shared.video.decode import video_metadata
 
@@ -51,6 +56,8 @@ MAX_RESPONSE = 64 * 2**20
 
 AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 """Status codes after which a request is sent again."""
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class ServerError(RuntimeError):
@@ -92,12 +99,13 @@ class ServerGenerator:
     """A `Generator` on an OpenAI-compatible endpoint.
 
     Args:
-        url: Base URL, with or without "/v1".
+        url: Base URL, with or without "/v1"; several with commas between them share the work. All
+            questions about a video go to one of them, as long as it answers.
         model: Name under which the server offers the model; None: its only one.
         encoder: Words prompts and reads frames; see `turns.reading`.
         frames: "video" or "images" forces how frames travel; "auto" as in the table above.
         picture: "png" keeps the pixels; "jpeg" is a tenth of the size.
-        concurrency: Requests under way at once. Frames of further ones are not even read.
+        concurrency: Requests under way at once, a server. Frames of further ones are not even read.
         tries: How often a request is sent at most.
         timeout: Seconds a try may take.
         deadline: Seconds a call of `generate` may take; what is open then has failed.
@@ -130,11 +138,12 @@ class ServerGenerator:
         key_variable: str = "OPENAI_API_KEY",
         progress: Callable[[int], None] | None = None,
     ) -> None:
-        self.url = _base(url)
+        self.urls = [_base(one.strip()) for one in url.split(",")]
+        self.url = ",".join(self.urls)
         self.encoder = encoder
         self.frames = frames
         self.picture = picture
-        self.concurrency = max(1, concurrency)
+        self.concurrency = max(1, concurrency) * len(self.urls)
         self.tries = max(1, tries)
         self.timeout = timeout
         self.deadline = deadline
@@ -149,18 +158,18 @@ class ServerGenerator:
             timeout=httpx.Timeout(timeout, connect=min(timeout, 10.0)),
             limits=httpx.Limits(max_connections=self.concurrency),
             # A proxy cannot reach this machine's own servers.
-            trust_env=httpx.URL(self.url).host not in ("localhost", "127.0.0.1", "::1"),
+            trust_env=LOOPBACK.isdisjoint(httpx.URL(u).host for u in self.urls),
         )
-        self.model, self.is_vllm = self._offered(model)
+        offered = [self._offered(one, model) for one in self.urls]
+        self.model, self.is_vllm = offered[0]
+        if len(set(offered)) > 1:
+            raise ServerError(f"{self.url}: do not serve the same model ({offered}). Name one.")
 
     # -- the queue --------------------------------------------------------------------------
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[list[Completion]]:
         """See `Generator.generate`."""
-        answers: list[list[Completion]] = [[] for _ in requests]
-        for number, several in self.each(requests, sampling):
-            answers[number] = several
-        return answers
+        return in_order(len(requests), self.each(requests, sampling))
 
     def each(
         self, requests: Sequence[Request], sampling: Sampling
@@ -220,6 +229,8 @@ class ServerGenerator:
         """Ask until all answers of a request are there, or it has failed."""
         found: list[Completion] = []
         tries, reason = 0, ""
+        name = str(request.sample.video or request.sample.id)
+        place = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=7).digest())
         while len(found) < request.n:
             left = min(self.timeout, end - time.monotonic())
             if left <= 0 or stop.is_set():
@@ -228,7 +239,7 @@ class ServerGenerator:
             tries += 1
             try:
                 body = bodies(len(found))
-                found += self._choices(self._post(body, left), body, frames)
+                found += self._choices(self._post(place, body, left), body, frames)
                 if body["n"] == 1 and body["temperature"] == 0:
                     found = found[:1] * request.n  # greedy answers are all alike and asked once
                 tries, reason = 0, ""
@@ -238,6 +249,7 @@ class ServerGenerator:
                 break
             except _Again as error:
                 reason = self._safe(error)
+                place += 1  # another server, if there is one
                 pause = min(self.patience, 0.5 * 2 ** (tries - 1)) * random.uniform(0.5, 1.0)
                 pause = pause if error.after is None else min(self.patience, error.after)
             if tries >= self.tries or time.monotonic() + pause > end:
@@ -249,12 +261,13 @@ class ServerGenerator:
             found += [missing] * (request.n - len(found))
         return found[: request.n]
 
-    def _post(self, body: dict[str, Any], left: float) -> Any:
+    def _post(self, place: int, body: dict[str, Any], left: float) -> Any:
         """One try; returns the parsed response."""
+        url = self.urls[place % len(self.urls)]
         begin = time.monotonic()
         content = bytearray()
         try:
-            with self._client.stream("POST", f"{self.url}/chat/completions", json=body) as response:
+            with self._client.stream("POST", f"{url}/chat/completions", json=body) as response:
                 for piece in response.iter_bytes():
                     content += piece
                     if len(content) > MAX_RESPONSE:
@@ -408,25 +421,25 @@ class ServerGenerator:
 
     # -- the server -------------------------------------------------------------------------
 
-    def _offered(self, model: str | None) -> tuple[str, bool]:
+    def _offered(self, url: str, model: str | None) -> tuple[str, bool]:
         """The model's name and whether vLLM serves it, from the server's list."""
         try:
-            response = self._client.get(f"{self.url}/models", timeout=min(self.timeout, 30.0))
+            response = self._client.get(f"{url}/models", timeout=min(self.timeout, 30.0))
         except (httpx.TransportError, httpx.InvalidURL) as error:
             raise ServerError(
-                f"{self.url}: no server answers ({type(error).__name__}: {self._safe(error)}). "
+                f"{url}: no server answers ({type(error).__name__}: {self._safe(error)}). "
                 "Start it (vllm serve MODEL), or correct the address."
             ) from None
         if response.status_code in (401, 403):
             raise ServerError(
-                f"{self.url}: the key was refused (status {response.status_code}). Set the "
+                f"{url}: the key was refused (status {response.status_code}). Set the "
                 f"environment variable {self._key_variable}."
             )
         try:
             entries = [e for e in response.json()["data"] if isinstance(e["id"], str)]
         except (KeyError, TypeError, ValueError):
             raise ServerError(
-                f"{self.url}/models: no list of models (status {response.status_code}), so this "
+                f"{url}/models: no list of models (status {response.status_code}), so this "
                 "is no OpenAI-compatible server. Correct the address."
             ) from None
         names = [str(e["id"]) for e in entries]
@@ -435,7 +448,7 @@ class ServerGenerator:
         if model not in names:
             asked = f"'{model}' is not among them" if model else "name one of them"
             shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
-            raise ServerError(f"{self.url}: serves {shown or 'no model'}; {asked}.")
+            raise ServerError(f"{url}: serves {shown or 'no model'}; {asked}.")
         return model, entries[names.index(model)].get("owned_by") == "vllm"
 
     def close(self) -> None:
@@ -446,6 +459,103 @@ class ServerGenerator:
         """An error's text without the key, which a server may echo."""
         text = " ".join(str(error).split())[:400]
         return text.replace(self._key, "***") if self._key else text
+
+
+class PolicyServer(ServerGenerator):
+    """vLLM servers that answer the rollouts of a model that is being trained.
+
+    New weights go through a folder: the first process writes them, each server reads them in place
+    (`reload_weights`) and forgets what it computed with the old ones. vLLM's own way, NCCL, needs
+    CUDA devices on both sides; a folder needs only that both see it.
+
+    Args:
+        url: As of `ServerGenerator`.
+        encoder: The trainer's.
+        folder: Takes the weights; the servers find it under the same path.
+        dtype: Of the weights that are written, for example torch.bfloat16; None: as they are.
+        **options: As of `ServerGenerator`.
+
+    Raises:
+        ServerError: A server is not vLLM, or was not started so that its weights can be changed.
+    """
+
+    def __init__(
+        self, url: str, encoder: Encoder, folder: Path, *, dtype: Any = None, **options: Any
+    ) -> None:
+        super().__init__(url, None, encoder, logprobs=False, **options)
+        self.folder = folder.resolve()
+        self.dtype = dtype
+        if not self.is_vllm:
+            raise ServerError(f"{self.url}: is no vLLM server, whose weights could be changed.")
+        self._command("reset_encoder_cache")  # there is the command only where it is allowed
+
+    def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[list[Completion]]:
+        """As of `Generator`, but a request that fails is an error: nothing is trained on it."""
+        failed = len(self.failures)
+        answers = super().generate(requests, sampling)
+        if self.failures[failed:]:
+            first = self.failures[failed]
+            raise ServerError(f"{self.url}: no answer about {first.sample}: {first.reason}")
+        decode = self.encoder.tokenizer.decode
+        return [
+            [replace(a, text=str(decode(a.ids, skip_special_tokens=True))) for a in several]
+            for several in answers
+        ]
+
+    def follow(self, model: Any) -> None:
+        """Give the servers the present weights of a model; all processes call this together.
+
+        Args:
+            model: The policy, unwrapped, with all weights in place.
+        """
+        if not processes.rank():
+            from safetensors.torch import save_file
+
+            from reproductions.shared.inference.vllm import checkpoint_tensors
+
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with (
+                checkpoint_tensors(model) as weights,
+                published(self.folder / "model.safetensors") as part,
+            ):
+                tensors = {n: t.to(self.dtype or t.dtype).cpu().contiguous() for n, t in weights}
+                save_file(tensors, part, metadata={"format": "pt"})
+            rpc = {"method": "reload_weights", "kwargs": {"weights_path": str(self.folder)}}
+            self._command("collective_rpc", rpc)
+            self._command("reset_encoder_cache")
+            self._command("reset_prefix_cache")
+        processes.wait()
+
+    def _command(self, name: str, body: dict[str, Any] | None = None) -> None:
+        """Give every server one of the commands of its developer mode."""
+        for url in self.urls:
+            address = f"{url.removesuffix('/v1')}/{name}"
+            try:
+                response = self._client.post(address, json=body)
+            except httpx.TransportError as error:
+                raise ServerError(
+                    f"{address}: {type(error).__name__}: {self._safe(error)}"
+                ) from None
+            if response.status_code == 404:
+                raise ServerError(
+                    f"{url}: lets nobody change its weights. Start the server with the environment "
+                    "variable VLLM_SERVER_DEV_MODE=1, on a network that you trust."
+                )
+            failed = response.content.startswith(b'{"success":false')
+            if response.status_code != 200 or failed:
+                said = self._safe(ValueError(_message(response.content)))
+                raise ServerError(
+                    f"{address}: status {response.status_code}: {said}. The server must serve the "
+                    f"model that is trained, and see {self.folder}."
+                )
+
+    def close(self) -> None:
+        """Close the connections, and remove what was written for the servers."""
+        super().close()
+        if not processes.rank():
+            (self.folder / "model.safetensors").unlink(missing_ok=True)
+            with suppress(OSError):  # it was never made, or holds what is not ours
+                self.folder.rmdir()
 
 
 def _base(url: str) -> str:

@@ -23,13 +23,14 @@ import os
 import random
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from reproductions.shared.inference.engine import Completion, Request, Sampling
-from reproductions.shared.inference.turns import frames_in, seed_of, turns_of
+from reproductions.shared.inference.turns import frames_in, in_order, seed_of, turns_of
 from reproductions.shared.models.encode import Encoder
 from reproductions.shared.video.decode import video_metadata
 
@@ -82,6 +83,29 @@ class WorkerPart:
 
         runner.sample_tokens = sample_tokens
         runner.sampler.compute_logprobs = compute
+
+
+@contextmanager
+def checkpoint_tensors(model: Any) -> Iterator[Iterator[tuple[str, Any]]]:
+    """A transformers model's weights, (name, tensor), as a checkpoint of it has them.
+
+    Adapters are merged as long as the block lasts. Weights that are tied come once.
+
+    Args:
+        model: The model, unwrapped, with all weights in place.
+    """
+    peft = getattr(model, "peft_config", None) is not None and hasattr(model, "merge_adapter")
+    if peft:
+        model.merge_adapter()
+    try:
+        yield (
+            (name.removeprefix("base_model.model.").replace(".base_layer", ""), tensor.detach())
+            for name, tensor in model.named_parameters()
+            if "lora_" not in name and "modules_to_save" not in name
+        )
+    finally:
+        if peft:
+            model.unmerge_adapter()
 
 
 class VLLMGenerator:
@@ -172,10 +196,7 @@ class VLLMGenerator:
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[list[Completion]]:
         """See `Generator.generate`."""
-        answers: list[list[Completion]] = [[] for _ in requests]
-        for number, several in self.each(requests, sampling):
-            answers[number] = several
-        return answers
+        return in_order(len(requests), self.each(requests, sampling))
 
     def each(
         self, requests: Sequence[Request], sampling: Sampling
@@ -236,18 +257,8 @@ class VLLMGenerator:
         Args:
             model: The policy, unwrapped, with all weights in place.
         """
-        peft = getattr(model, "peft_config", None) is not None and hasattr(model, "merge_adapter")
-        if peft:
-            model.merge_adapter()
-        try:
-            self.load_weights(
-                (name.removeprefix("base_model.model.").replace(".base_layer", ""), tensor.detach())
-                for name, tensor in model.state_dict().items()
-                if "lora_" not in name and "modules_to_save" not in name
-            )
-        finally:
-            if peft:
-                model.unmerge_adapter()
+        with checkpoint_tensors(model) as weights:
+            self.load_weights(weights)
 
     def close(self) -> None:
         """End the engine and free its memory; another one may be made then."""

@@ -34,6 +34,7 @@ from reproductions.shared.inference.hf import HFGenerator
 from reproductions.shared.method import Context, Group, Method, Rollouts, Sample
 from reproductions.shared.models.encode import Encoder, base_of
 from reproductions.shared.models.frozen import accept_features
+from reproductions.shared.models.lockstep import keep_in_step
 from reproductions.shared.training.forward import Part, score_packed, score_rows
 
 OVERRIDES = (
@@ -179,6 +180,7 @@ class VideoGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         )
         if self.ref_model is not None:
             accept_features(base_of(self.ref_model).visual)
+            keep_in_step(self.ref_model)
         self.data_collator = self._look_ahead
         if method.reward_weights is not None:
             self.reward_weights = torch.tensor(method.reward_weights, dtype=torch.float32)

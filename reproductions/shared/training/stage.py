@@ -35,10 +35,13 @@ from reproductions.shared.files import write_text
 from reproductions.shared.inference.engine import Request, Sampling
 from reproductions.shared.inference.hf import HFGenerator
 from reproductions.shared.inference.lazy import LazyGenerator
+from reproductions.shared.inference.server import PolicyServer, ServerError
+from reproductions.shared.inference.turns import reading
 from reproductions.shared.method import Context, Method, Sample, Stage
 from reproductions.shared.models.encode import Encoder, PromptTooLong, base_of
 from reproductions.shared.models.frozen import Tower
 from reproductions.shared.models.load import load_model, load_processor
+from reproductions.shared.models.lockstep import keep_in_step
 from reproductions.shared.progress import Bar, bar
 from reproductions.shared.rewards.rules import accuracy
 from vidpost.catalog.preset import Preset, StageSettings
@@ -49,6 +52,9 @@ COMPLETE = "complete"
 
 PREFETCH = "VIDPOST_PREFETCH"
 """Environment variable: 1 encodes the next step's prompts beside the model on a CPU as well."""
+
+SERVERS = "VIDPOST_SERVERS"
+"""Environment variable: URLs of the vLLM servers that answer rollouts, commas between them."""
 
 CHECKPOINTS = 5
 """Checkpoints a stage, evenly spaced; the two newest are kept."""
@@ -174,6 +180,7 @@ def train(
     # AdamW on bfloat16 weights rounds small steps away; ZeRO and FSDP keep float32 copies.
     master = preset.hardware.distributed == "none"
     model = load_model(start, preset.model, train=True, float32=master)
+    keep_in_step(model, every_gradient=master and preset.model.gradient_checkpointing)
     whole = preset.hardware.distributed not in ("deepspeed_zero3", "fsdp2")
     lower = master and preset.model.dtype != "float32"
     encoder = Encoder(
@@ -216,7 +223,7 @@ def train(
                 on_rollouts=lambda records: _append(
                     rollouts, [{"stage": stage.name, **r} for r in records]
                 ),
-                engine=rollout_engine(preset, start, encoder),
+                engine=rollout_engine(preset, start, encoder, folder),
                 callbacks=callbacks,
             )
         elif stage.kind == "sft":
@@ -281,7 +288,7 @@ def train(
             _restore(model, checkpoint, preset)
         try:
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-        except PromptTooLong as error:
+        except (PromptTooLong, ServerError) as error:
             raise StageError(str(error)) from None
         if getattr(trainer, "engine", None) is not None:
             trainer.engine.close()
@@ -290,7 +297,10 @@ def train(
 
 
 def rollout_engine(
-    preset: Preset, start: str | Path = "", encoder: Encoder | None = None
+    preset: Preset,
+    start: str | Path = "",
+    encoder: Encoder | None = None,
+    folder: Path | None = None,
 ) -> Callable[[], Any] | None:
     """What makes the engine that answers rollouts; None for transformers.
 
@@ -298,6 +308,7 @@ def rollout_engine(
         preset: Settings of the run.
         start: Checkpoint that the stage starts from.
         encoder: Encodes its prompts; None only to check that the engine can be had.
+        folder: Of the stage; takes the weights that servers read.
 
     Raises:
         StageError: The engine cannot be had here.
@@ -308,14 +319,24 @@ def rollout_engine(
     place = f"hardware.rollout_engine: '{asked}'"
     remedy = "Use --set hardware.rollout_engine=hf."
     if asked == "vllm_server":
-        import torch
-
-        if not torch.cuda.is_available():
+        urls = os.environ.get(SERVERS, "")
+        if not urls:
             raise StageError(
-                f"{place} gets its weights over CUDA (NCCL) only, and there is no CUDA device. "
-                "Use --set hardware.rollout_engine=hf or vllm_colocate."
+                f"{place} is at no known address. Start it (docs/reproduce/engines.md says how) "
+                f"and set {SERVERS}=http://HOST:8000, several with commas between them. {remedy}"
             )
-        raise StageError(f"{place} is not wired to this trainer. {remedy}")
+
+        def serve() -> Any:
+            assert encoder is not None and folder is not None
+            dtype = getattr(torch, preset.model.dtype)
+            return PolicyServer(urls, encoder, folder / "policy", dtype=dtype)
+
+        if encoder is None:
+            try:
+                PolicyServer(urls, reading(str, str), Path("policy")).close()
+            except ServerError as error:
+                raise StageError(f"{place}: {error}") from None
+        return serve
     if find_spec("vllm") is None:
         raise StageError(f"{place}: vLLM is not installed (pip install '.[train,vllm]'). {remedy}")
     if processes.count() > 1:

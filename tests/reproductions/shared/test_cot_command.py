@@ -6,8 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
-from small_run import write_run
+from small_run import vidpost
 
 pytest.importorskip("torch")
 
@@ -15,20 +14,6 @@ from reproductions.datasets.video_r1_260k import load
 from reproductions.shared.cot import Item, record_of
 from reproductions.shared.inference.hf import HFGenerator
 from reproductions.shared.method import Sample
-from vidpost.cli.main import main
-
-
-@pytest.fixture(scope="module")
-def small(qwen, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("cot")
-    patch = pytest.MonkeyPatch()
-    patch.setenv("VIDPOST_CACHE", str(folder / "cache"))
-    yield write_run(folder / "run", qwen.checkpoint)
-    patch.undo()
-
-
-def vidpost(*arguments):
-    return CliRunner().invoke(main, [str(a) for a in arguments])
 
 
 def rows(path):

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
-from small_run import write_run
+from small_run import Server, reply, vidpost
 
 pytest.importorskip("torch")
 
@@ -17,63 +15,15 @@ from reproductions.shared.inference.engine import Sampling
 from reproductions.shared.inference.meter import Metered
 from reproductions.shared.inference.scripted import ScriptedGenerator
 from reproductions.shared.source import SourceError, open_source
-from vidpost.cli.main import main
-
-
-@pytest.fixture(scope="module")
-def small(qwen, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("source")
-    patch = pytest.MonkeyPatch()
-    patch.setenv("VIDPOST_CACHE", str(folder / "cache"))
-    yield write_run(folder / "run", qwen.checkpoint)
-    patch.undo()
 
 
 @pytest.fixture
 def server():
-    """An OpenAI-compatible server; `bodies` are what it was sent, `refuse` makes it fail."""
-
-    seen = []
-
-    class Handler(BaseHTTPRequestHandler):
-        bodies = seen
-        refuse = ""
-
-        def log_message(self, *args):
-            pass
-
-        def do_GET(self):
-            self.send(200, {"data": [{"id": "a"}, {"id": "b"}]})
-
-        def do_POST(self):
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            self.bodies.append(body)
-            if self.refuse and self.refuse in json.dumps(body["messages"]):
-                self.send(400, {"error": {"message": "too long"}})
-                return
-            choice = {
-                "index": 0, "finish_reason": "stop",
-                "message": {"role": "assistant", "content": "<answer>B</answer>"},
-            }  # fmt: skip
-            usage = {"prompt_tokens": 9, "completion_tokens": 3}
-            self.send(200, {"choices": [choice] * body.get("n", 1), "usage": usage})
-
-        def send(self, status, value):
-            data = json.dumps(value).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=http.serve_forever, daemon=True).start()
-    Handler.url = f"http://127.0.0.1:{http.server_port}/v1"
-    yield Handler
-    http.shutdown()
-
-
-def vidpost(*arguments):
-    return CliRunner().invoke(main, [str(a) for a in arguments])
+    """An OpenAI-compatible server with two models; both answer B."""
+    with closing(Server()) as made:
+        made.models = [{"id": "a"}, {"id": "b"}]
+        made.answer = lambda body, _: reply(body, "<answer>B</answer>")
+        yield made
 
 
 def test_a_run_answers_about_a_video_with_a_strategy(small, clips):
@@ -115,7 +65,7 @@ def test_a_checkpoint_folder_and_a_cache(qwen, clips, tmp_path):
 
 def test_a_server_is_asked_for_the_named_model(server, clips):
     asked = ["ask", clips[0].video, "Which?", "--options", "a", "--options", "b", "--json"]
-    result = vidpost(*asked, "--model", server.url, "--served", "b", "--frames", 4)
+    result = vidpost(*asked, "--model", f"{server.url}/v1", "--served", "b", "--frames", 4)
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)
     assert found["option"] == "B. b" and found["engine"] == "server"
@@ -126,14 +76,14 @@ def test_a_server_is_asked_for_the_named_model(server, clips):
 
 
 def test_what_the_server_gives_up_on_is_a_failure_and_no_answer(server, clips):
-    source = open_source(server.url, served="a", frames=4)
-    server.refuse = "order"
+    source = open_source(f"{server.url}/v1", served="a", frames=4)
+    refusal = (400, {}, {"error": {"message": "too long"}})
+    server.answer = lambda body, _: refusal if "order" in str(body) else reply(body)
     with pytest.raises(Exception, match="too long"):
         source.strategy()(
             clips[1].__class__(**{**vars(clips[1]), "question": "the order?"}),
             Metered(source.generator),
         )
-    server.refuse = ""
     source.close()
 
 
@@ -182,7 +132,7 @@ def test_a_video_that_is_none_and_a_run_that_is_not_finished(small, tmp_path, cl
 
 def test_a_wrong_model_name_lists_those_that_are_served(server):
     with pytest.raises(SourceError, match="serves a, b; 'c' is not among them"):
-        open_source(server.url, served="c")
+        open_source(f"{server.url}/v1", served="c")
 
 
 def test_letters_that_come_along_are_not_doubled(clips):

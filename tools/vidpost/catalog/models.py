@@ -28,12 +28,15 @@ RUNGS = ("listed", "described", "linked", "runnable", "reproduced")
 
 ID_PATTERN = r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$"
 ARXIV_PATTERN = r"^(\d{4}\.\d{4,5}|[a-z-]+(\.[A-Z]{2})?/\d{7})$"
+URL_PATTERN = r"^https?://[^\s<>\"']+$"
+COMMIT_PATTERN = r"^[0-9a-f]{7,40}$"
+DOI_PATTERN = r"^10\.\S+$"
 
 Id = Annotated[str, StringConstraints(pattern=ID_PATTERN, max_length=60)]
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=400)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
-Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s<>\"']+$", max_length=500)]
-Commit = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{7,40}$")]
+Url = Annotated[str, StringConstraints(pattern=URL_PATTERN, max_length=500)]
+Commit = Annotated[str, StringConstraints(pattern=COMMIT_PATTERN)]
 Source = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=3, max_length=400),
@@ -72,7 +75,7 @@ class Paper(Model):
     year: int | None = Field(None, ge=1950, le=2100, description="Year of the first version.")
     venue: Line | None = Field(None, description='Venue and year, for example "NeurIPS 2025".')
     url: Url | None = Field(None, description="Page of the paper, if it is not on arXiv.")
-    doi: Annotated[str, StringConstraints(pattern=r"^10\.\S+$")] | None = Field(
+    doi: Annotated[str, StringConstraints(pattern=DOI_PATTERN)] | None = Field(
         None, description="DOI without resolver."
     )
     openreview: Line | None = Field(None, description="OpenReview forum id.")
@@ -475,10 +478,12 @@ class Comparison(Model):
 class Cost(Model):
     """What the evaluation cost, summed over all questions and turns."""
 
+    calls: int | None = Field(None, ge=0, description="Requests: one prompt each.")
     tokens_in: int = Field(ge=0, description="Prompt tokens, visual ones included.")
     tokens_out: int = Field(ge=0, description="Generated tokens.")
-    frames: int = Field(ge=0, description="Frames shown.")
-    seconds: float = Field(ge=0, description="Wall-clock seconds.")
+    frames: int = Field(ge=0, description="Frames encoded, that is, shown; once a request.")
+    frames_decoded: int | None = Field(None, ge=0, description="Frames read from videos.")
+    seconds: float = Field(ge=0, description="Seconds of the engine's work.")
     flops: float | None = Field(None, ge=0, description="Estimated floating-point operations.")
 
 
@@ -490,6 +495,7 @@ class Score(Model):
     n: int = Field(ge=1, description="Number of questions.")
     score: float = Field(description="In the metric's unit.")
     interval: Interval | None = Field(None, description="Confidence interval.")
+    cost: Cost | None = Field(None, description="What these n questions cost.")
 
 
 class ResultCard(Model):
@@ -507,6 +513,8 @@ class ResultCard(Model):
     hardware: Hardware = Field(description="Device, cores, hours.")
     seeds: tuple[int, ...] = Field(min_length=1, description="Seeds of the runs.")
     checkpoint: Checkpoint = Field(description="What was evaluated.")
+    model: Line | None = Field(None, description='Hub id of the model, or "tiny".')
+    engine: Line | None = Field(None, description="What computed: hf, vllm, or server.")
     benchmark: Id = Field(description='Benchmark id, or "synthetic".')
     benchmark_revision: Line = Field(description="Data set revision, or version of the world.")
     metric: Id = Field(description="Metric id.")

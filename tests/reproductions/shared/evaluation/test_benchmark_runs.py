@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import closing
 
 import pytest
-from click.testing import CliRunner
-from small_run import write_run
+from small_run import Server, reply, vidpost, write_run
 
 pytest.importorskip("torch")
 
@@ -19,14 +17,14 @@ from reproductions.shared.evaluation.benchmark import (
     BenchmarkError,
     interval_of,
     run_benchmark,
-    shard_of,
     template,
 )
 from reproductions.shared.evaluation.cards import read_card
+from reproductions.shared.evaluation.runner import shard_of
 from reproductions.shared.inference.engine import Request, Sampling
 from reproductions.shared.inference.scripted import ScriptedGenerator
+from reproductions.shared.method import Sample
 from reproductions.shared.video.spec import FrameSpec
-from vidpost.cli.main import main
 
 VIDEOS, QUESTIONS = 4, 2
 FACTS = {
@@ -91,7 +89,7 @@ def test_the_score_says_over_how_many_items(data, tmp_path):
     assert found.groups["duration"]["short"].n == 4 and found.groups["duration"]["long"].n == 2
     card = read_card(found.card)
     assert (card.kind, card.n, card.score, card.benchmark) == ("miniature", 6, 0.5, "video_mme")
-    assert card.interval[0] < 0.5 < card.interval[1] or "3 videos" in card.interval_method
+    assert card.interval_method == "percentile bootstrap over 3 videos"
     assert any("over 6 of 8 items" in note for note in card.notes)
     missing = json.loads((tmp_path / "out" / "missing.json").read_text())
     assert missing["videos"] == {"v3": 2}
@@ -140,7 +138,7 @@ def test_shards_are_whole_videos_and_are_merged(data, tmp_path):
     assert len(engine.requests) == 6 and whole.numbers["accuracy"].value == 0.5
 
 
-def test_scores_that_are_no_mean_are_resampled_by_video(data, tmp_path):
+def test_a_mean_over_one_question_a_video_takes_wilsons_interval(data, tmp_path):
     benchmark, loaded = questions(data, "charades_sta")
     model, _ = asked(lambda r, i: "from 1.0 to 3.0 seconds")
     found = run_benchmark(benchmark, loaded, model, tmp_path)
@@ -152,26 +150,28 @@ def test_scores_that_are_no_mean_are_resampled_by_video(data, tmp_path):
     rule = benchmark.rule("paper")[1]
     graded = [rule(s, "1.0 to 3.0" if i % 2 else "") for i, s in enumerate(samples)]
     ends, how = interval_of(benchmark, samples, graded)
-    assert ends[0] < 0.5 < ends[1] and ("videos" in how or "Wilson" in how)
+    assert ends[0] < 0.5 < ends[1] and how == "Wilson score interval"
+
+
+def test_scores_that_are_no_mean_are_resampled_by_video():
+    """VSI-Bench: 4 of 4 and 0 of 2 right are 1/2 over tasks, not 2/3."""
+    benchmark = get("vsi_bench")
+    samples = [
+        Sample(f"{i}", "How many?", "2", "regression", video=f"{i}.mp4", task=task)
+        for i, task in enumerate(["object_counting"] * 4 + ["room_size_estimation"] * 2)
+    ]
+    rule = benchmark.rule("paper")[1]
+    graded = [rule(s, "2" if i < 4 else "9") for i, s in enumerate(samples)]
+    assert next(iter(benchmark.numbers(samples, graded).values())).value == 0.5
+    ends, how = interval_of(benchmark, samples, graded)
+    # A resample of counting alone has 1, (2/3)^6 = 9 % of them; of the other task alone 0, 0.1 %.
+    assert ends == (0.5, 1.0) and how == "bootstrap over 6 videos, 400 draws"
 
 
 def test_the_wording_is_in_the_protocol(data):
     benchmark, loaded = questions(data)
     (text,) = template(benchmark, loaded.samples).values()
     assert "{question}" in text and "{option}" in text
-
-
-@pytest.fixture(scope="module")
-def small(qwen, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("benchmark")
-    patch = pytest.MonkeyPatch()
-    patch.setenv("VIDPOST_CACHE", str(folder / "cache"))
-    yield write_run(folder / "run", qwen.checkpoint)
-    patch.undo()
-
-
-def vidpost(*arguments):
-    return CliRunner().invoke(main, [str(a) for a in arguments])
 
 
 def test_a_run_on_two_benchmarks(small, data):
@@ -207,34 +207,11 @@ def test_a_strategy_on_a_checkpoint_folder(qwen, data, tmp_path, small):
 @pytest.fixture
 def server():
     """An OpenAI-compatible server that answers B, but refuses every first question."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def log_message(self, *args):
-            pass
-
-        def do_GET(self):
-            self.send(200, {"data": [{"id": "org/model"}]})
-
-        def do_POST(self):
-            text = self.rfile.read(int(self.headers["Content-Length"])).decode()
-            message = {"role": "assistant", "content": "B"}
-            choice = {"index": 0, "message": message, "finish_reason": "stop"}
-            usage = {"prompt_tokens": 9, "completion_tokens": 1}
-            refused = "How many 0?" in text
-            body = {"error": {"message": "context too long"}} if refused else None
-            self.send(400 if refused else 200, body or {"choices": [choice], "usage": usage})
-
-        def send(self, status, value):
-            data = json.dumps(value).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=http.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{http.server_port}/v1"
-    http.shutdown()
+    refusal = (400, {}, {"error": {"message": "context too long"}})
+    with closing(Server()) as made:
+        made.models = [{"id": "org/model"}]
+        made.answer = lambda body, _: refusal if "How many 0?" in str(body) else reply(body, "B")
+        yield f"{made.url}/v1"
 
 
 def test_a_server_is_evaluated_and_what_it_refuses_is_counted(server, data, tmp_path):

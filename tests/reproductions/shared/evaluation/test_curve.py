@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 
 import pytest
-from click.testing import CliRunner
-from small_run import write_run
+from small_run import vidpost
 
 pytest.importorskip("torch")
 
@@ -26,7 +25,6 @@ from reproductions.shared.inference.engine import Request, Sampling
 from reproductions.shared.inference.scripted import ScriptedGenerator
 from reproductions.shared.method import Sample
 from reproductions.shared.rewards.rules import accuracy
-from vidpost.cli.main import main
 
 SAMPLES = [
     Sample(f"s{i}", "Which?", "A", options=("A. x", "B. y"), video=f"v{i}.mp4") for i in range(8)
@@ -96,19 +94,6 @@ def test_budgets():
             read_budgets(text)
     with pytest.raises(CurveError, match="no budget"):
         knob_of({"threshold": 0.5})
-
-
-@pytest.fixture(scope="module")
-def small(qwen, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("curve")
-    patch = pytest.MonkeyPatch()
-    patch.setenv("VIDPOST_CACHE", str(folder / "cache"))
-    yield write_run(folder / "run", qwen.checkpoint)
-    patch.undo()
-
-
-def vidpost(*arguments):
-    return CliRunner().invoke(main, [str(a) for a in arguments])
 
 
 def test_the_command_sweeps_methods_on_a_run(small, tmp_path):

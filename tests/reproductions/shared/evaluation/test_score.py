@@ -370,15 +370,21 @@ def test_moment_retrieval_from_text_and_from_windows(tmp_path: Path) -> None:
     assert ranked["R@1 IoU=0.7"] == 100
 
 
-def test_grounded_answers(tmp_path: Path) -> None:
-    gold = tmp_path / "test.csv"
+def grounded_gold(folder: Path, second: list[list[int]]) -> Path:
+    """NExT-GQA's two gold files, of two questions on one video; `second` are the other's spans."""
+    gold = folder / "test.csv"
     gold.write_text(
         "video_id,frame_count,width,height,question,answer,qid,type,a0,a1,a2,a3,a4\n"
         "v,1,1,1,why,b,0,CW,a,b,c,d,e\nv,1,1,1,why,c,1,CW,a,b,c,d,e\n"
     )
-    (tmp_path / "gsub_test.json").write_text(
-        json.dumps({"v": {"duration": 30, "location": {"0": [[10, 20]], "1": [[5, 6], [8, 9]]}}})
+    (folder / "gsub_test.json").write_text(
+        json.dumps({"v": {"duration": 30, "location": {"0": [[10, 20]], "1": second}}})
     )
+    return gold
+
+
+def test_grounded_answers(tmp_path: Path) -> None:
+    gold = grounded_gold(tmp_path, [[5, 6], [8, 9]])
     log = write(
         tmp_path / "log.jsonl",
         [
@@ -557,14 +563,7 @@ def test_the_random_guess_of_a_harness_is_said(tmp_path: Path) -> None:
 
 def test_a_second_log_joins_by_id(tmp_path: Path) -> None:
     """NExT-GQA's authors keep answers and spans in two files."""
-    gold = tmp_path / "test.csv"
-    gold.write_text(
-        "video_id,frame_count,width,height,question,answer,qid,type,a0,a1,a2,a3,a4\n"
-        "v,1,1,1,why,b,0,CW,a,b,c,d,e\nv,1,1,1,why,c,1,CW,a,b,c,d,e\n"
-    )
-    (tmp_path / "gsub_test.json").write_text(
-        json.dumps({"v": {"duration": 30, "location": {"0": [[10, 20]], "1": [[5, 9]]}}})
-    )
+    gold = grounded_gold(tmp_path, [[5, 9]])
     answers, spans = tmp_path / "qa.json", tmp_path / "ground.json"
     answers.write_text(
         json.dumps({"v_0": {"prediction": 1, "answer": 1}, "v_1": {"prediction": 0, "answer": 2}})

@@ -7,13 +7,12 @@ import io
 import json
 import threading
 import time
-from collections import Counter
 from dataclasses import replace
 from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
+from small_run import Server, reply
 
 pytest.importorskip("av")
 
@@ -30,83 +29,6 @@ from reproductions.shared.video.frames import write_mp4
 from reproductions.shared.video.spec import FrameSpec
 
 SPEC = FrameSpec(num_frames=4, max_pixels=28 * 28)
-
-
-def reply(body, text="an answer", **choice):
-    """A well-formed response to a request's body."""
-    message = {"role": "assistant", "content": text}
-    return {
-        "choices": [
-            {"index": i, "message": message, "finish_reason": "stop"} | choice
-            for i in range(body.get("n", 1))
-        ],
-        "usage": {"prompt_tokens": 30, "completion_tokens": 6 * body.get("n", 1)},
-    }
-
-
-class Server:
-    """A server whose answers a test writes: `answer(body, how often it came) -> what to send`.
-
-    What is sent is a dict (JSON), bytes, or (status, headers, dict or bytes).
-    """
-
-    def __init__(self, owned_by="library"):
-        self.bodies, self.headers = [], []
-        self.times: Counter[str] = Counter()
-        self.now = self.most = 0
-        self.lock = threading.Lock()
-        self.models = [{"id": "tiny", "owned_by": owned_by}]
-        self.answer = lambda body, times: reply(body)
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def log_message(self, *args):
-                pass
-
-            def do_GET(self):
-                outer.headers.append(dict(self.headers))
-                models = outer.models
-                self.send(models if isinstance(models, tuple) else {"data": models})
-
-            def do_POST(self):
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                key = json.dumps(body["messages"])
-                with outer.lock:
-                    outer.bodies.append(body)
-                    outer.headers.append(dict(self.headers))
-                    outer.times[key] += 1
-                    times = outer.times[key]
-                    outer.now += 1
-                    outer.most = max(outer.most, outer.now)
-                try:
-                    self.send(outer.answer(body, times))
-                finally:
-                    with outer.lock:
-                        outer.now -= 1
-
-            def send(self, what):
-                status, headers, content = what if isinstance(what, tuple) else (200, {}, what)
-                if content is None:  # hang up without a word
-                    self.close_connection = True
-                    return
-                data = content if isinstance(content, bytes) else json.dumps(content).encode()
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.http.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.http.server_port}"
-        threading.Thread(target=self.http.serve_forever, args=(0.01,), daemon=True).start()
-
-    def close(self):
-        self.http.shutdown()
-        self.http.server_close()
 
 
 @pytest.fixture
@@ -542,3 +464,33 @@ def test_a_message_that_shows_nothing_that_is_there_is_refused(server):
     messages = (Message("user", "Look", Shown()),)
     with pytest.raises(ValueError, match="shows a video, but the sample has none"):
         engine(server()).generate([Request(text(), messages=messages)], Sampling())
+
+
+def test_several_servers_share_the_work_video_by_video(server, video):
+    a, b = server("vllm"), server("vllm")
+    both = f"{a.url}, {b.url}/v1"
+    generator = ServerGenerator(both, "tiny", encoder(), patience=0.01)
+    assert generator.url == f"{a.url}/v1,{b.url}/v1"
+    requests = [Request(text(str(i))) for i in range(16)]
+    requests += [Request(replace(text(f"v{i}"), video=video)) for i in range(6)]
+    answers = generator.generate(requests, Sampling())
+    assert [x[0].text for x in answers] == ["an answer"] * 22
+    plain = [sum("pictures" not in str(x) and "video_url" not in str(x) for x in s.bodies)
+             for s in (a, b)]  # fmt: skip
+    assert sum(plain) == 16 and min(plain) >= 3
+    # Questions about one video go to one server, which has computed its features.
+    assert sorted(len(s.bodies) - n for s, n in zip((a, b), plain, strict=True)) == [0, 6]
+    # One breaks down: the other does its part, with one more try.
+    a.answer = lambda body, times: (503, {}, {})
+    n = len(b.bodies)
+    answers = generator.generate(requests, Sampling())
+    assert [x[0].text for x in answers] == ["an answer"] * 22
+    assert len(b.bodies) - n == 22 and generator.failures == []
+
+
+def test_several_servers_must_serve_the_same_model(server):
+    a, b = server(), server("vllm")
+    with pytest.raises(ServerError, match="do not serve the same model"):
+        ServerGenerator(f"{a.url},{b.url}", "tiny", encoder())
+    with pytest.raises(ServerError, match="no server answers"):
+        ServerGenerator(f"{a.url},http://127.0.0.1:9", "tiny", encoder())

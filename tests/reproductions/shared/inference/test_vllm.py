@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
 
 import pytest
@@ -40,13 +43,44 @@ def test_colocated_rollouts_without_vllm_are_refused_before_anything_is_built(tm
     assert {p.name for p in (tmp_path / "run").iterdir()} == {"config.yaml"}
 
 
-@pytest.mark.parametrize(
-    ("cuda", "fault"), [(False, "over CUDA .NCCL. only"), (True, "not wired to this trainer")]
-)
-def test_server_rollouts_are_refused(tmp_path, monkeypatch, cuda, fault):
-    monkeypatch.setattr("torch.cuda.is_available", lambda: cuda)
-    with pytest.raises(RunError, match=fault):
-        start(tmp_path, "vllm_server")
+@pytest.fixture
+def listed():
+    """A server that lists one model and takes no commands; `owner` says whether it is vLLM."""
+
+    class Handler(BaseHTTPRequestHandler):
+        owner = "vllm"
+
+        def log_message(self, *args):
+            pass
+
+        def do_GET(self):
+            data = json.dumps({"data": [{"id": "a", "owned_by": self.owner}]}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=http.serve_forever, daemon=True).start()
+    Handler.url = f"http://127.0.0.1:{http.server_port}"
+    Handler.do_POST = lambda self: self.send_error(404)
+    yield Handler
+    http.shutdown()
+
+
+def test_server_rollouts_need_a_vllm_whose_weights_can_be_changed(tmp_path, monkeypatch, listed):
+    """Said before anything is built."""
+    for url, owner, fault in (
+        ("", "", "no known address.*VIDPOST_SERVERS=.*rollout_engine=hf"),
+        ("http://127.0.0.1:9", "", "no server answers"),
+        (listed.url, "library", "is no vLLM server"),
+        (listed.url, "vllm", "VLLM_SERVER_DEV_MODE=1"),
+    ):
+        listed.owner = owner
+        monkeypatch.setenv("VIDPOST_SERVERS", url)
+        with pytest.raises(RunError, match=fault):
+            start(tmp_path, "vllm_server")
+    assert {p.name for p in (tmp_path / "run").iterdir()} == {"config.yaml"}
 
 
 def test_several_processes_are_refused(tmp_path, monkeypatch):
