@@ -17,7 +17,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import click
 
-from benchmarks import cli, long_video, report, rollout, step, update
+from benchmarks import cli, long_video, questions, report, rollout, step, update
 from vidpost.cli.train import fail
 
 Records = list[dict[str, Any]]
@@ -71,6 +71,7 @@ MEASURES: dict[str, Callable[[bool], Records]] = {
     "rollout": rollout.measure,
     "update": update.measure,
     "long_video": long_video.measure,
+    "questions": questions.measure,
 }
 
 

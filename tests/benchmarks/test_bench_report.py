@@ -57,6 +57,7 @@ def test_tables_leave_out_columns_without_values_and_align_numbers():
             {"work": "text", "g": 1, "ratio": 0.9},
             "Copied keys are faster than shared ones: text",
         ),
+        ("questions", {"engine": "hf", "ratio": 0.9}, "faster than ours on hf"),
         ("cli", {"command": "x", "seconds": 0.6, "target": 0.5}, "misses its target"),
         ("decode", {"reader": "decord", "gop_30_ratio": 0.7}, "decord is faster than ours"),
         ("decode", {"reader": "decord", "not_run": "ImportError"}, "Not measured: decord"),

@@ -8,7 +8,7 @@ pytest.importorskip("trl")
 
 import torch
 
-from benchmarks import long_video, report, rollout, step, update, workload
+from benchmarks import long_video, questions, report, rollout, step, update, workload
 from reproductions.shared.models.sizes import Architecture, Text, Vision
 
 SMALL = step.Case("small", "4x56", groups=1, answer=4)
@@ -172,3 +172,23 @@ def test_the_naive_variant_shares_no_pixels(checkpoint):
     encode = step._Copying(workload.encoder(checkpoint, workload.load(checkpoint)))
     sample = workload.question("4x56")
     assert encode(sample).video is not encode(sample).video
+
+
+def test_questions_about_a_video_see_it_and_share_it_or_not(monkeypatch):
+    """A small clip: all columns, and every question shows as many frames as the clip has."""
+    for name, value in {"FRAMES": 4, "SIDE": 56, "VIDEOS": 2, "TOKENS": 3, "ROUNDS": 1}.items():
+        monkeypatch.setattr(questions, name, value)
+    monkeypatch.setattr(questions, "ASK", questions.Sampling(max_new_tokens=3))
+    monkeypatch.setenv("VIDPOST_CACHE", "")  # one_engine sets it
+    seen, shown = [], questions.asked
+
+    def asked(generator, requests):
+        seen.append({r.sample.video for r in requests})
+        answers = generator.generate(requests, questions.ASK)
+        assert len(answers) == 6 and all(a[0].frames == 4 for a in answers)
+        return shown(generator, requests)
+
+    monkeypatch.setattr(questions, "asked", asked)
+    record = questions.one_engine("hf")
+    assert set(questions.HEADER) <= set(record) and record["apart"] > 0 < record["cached_ms"]
+    assert [len(videos) for videos in seen] == [2, 6, 2, 2]
