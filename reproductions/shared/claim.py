@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -20,7 +19,6 @@ from reproductions.shared.evaluation.cards import (
     card_cost,
     finite_interval,
     read_card,
-    run_facts,
     write_card,
 )
 from reproductions.shared.evaluation.runner import cost_of
@@ -29,6 +27,7 @@ from reproductions.shared.evaluation.statistics import (
     paired_seed_test,
 )
 from reproductions.shared.evaluation.strategies import SELF_CONSISTENCY
+from reproductions.shared.files import write_json
 from reproductions.shared.method import Method
 from reproductions.shared.run import (
     Options,
@@ -36,6 +35,7 @@ from reproductions.shared.run import (
     complete,
     find_method,
     preset_path,
+    read_config,
     run,
     settings_of,
 )
@@ -109,10 +109,10 @@ def test_claim(
         seeds: Instead of the claim's own.
 
     Raises:
-        RunError: A method of the claim has no reproduction.
+        RunError: A method of the claim has no reproduction, or a run that is there already has
+            other settings.
     """
     seeds = seeds or claim.seeds
-    began = time.time()
     methods = [find_method(m) for m in claim.compare]
     # Both run the first method's preset: the same world, the same model, the same number of steps.
     options = replace(options, preset=str(preset_path(methods[0], options.preset)))
@@ -130,16 +130,18 @@ def test_claim(
                 _share_cold_start(first[0], method, first[1], chosen)
             if not (chosen.out / "report.html").exists():
                 run(method, chosen)
+            elif read_config(chosen.out)["settings"] != settings_of(method, chosen).model_dump(
+                mode="json"
+            ):
+                raise RunError(
+                    f"{chosen.out} holds a run with other settings. Choose another --out, or "
+                    "remove it."
+                )
             first = first or (method, chosen.out)
             scores[method.id].append(_score(chosen.out, claim.tasks))
     a, b = (scores[m.id] for m in methods)
     differences = [x - y for x, y in zip(a, b, strict=True)]
-    interval: tuple[float, float] | None = None
-    p_value: float | None = None
-    if len(seeds) > 1:
-        test = paired_seed_test(differences, LEVEL)
-        interval, p_value = finite_interval(test.low, test.high), test.p_t
-        p_value = p_value if p_value == p_value else None
+    found = _compared(methods[1].id, differences)
     verdict = Verdict(
         claim=claim.id,
         statement=claim.statement,
@@ -148,12 +150,12 @@ def test_claim(
         seeds=tuple(seeds),
         scores=scores,
         differences=differences,
-        mean=fmean(differences),
-        interval=interval,
-        p_value=p_value,
-        verdict=judge(claim.expect, interval),
+        mean=found["difference"],
+        interval=found["interval"],
+        p_value=found["p_value"],
+        verdict=judge(claim.expect, found["interval"]),
     )
-    _write(verdict, claim, folder, options, began)
+    _write(verdict, folder, options)
     return verdict
 
 
@@ -252,43 +254,60 @@ def _total(costs: Iterable[Mapping[str, int | float]]) -> dict[str, int | float]
     return {name: round(sum(c[name] for c in each), 2) for name in each[0]}
 
 
-def _write(verdict: Verdict, claim: Claim, folder: Path, options: Options, began: float) -> None:
-    """claim.json and a result card over all seeds."""
-    text = json.dumps(verdict.to_dict(), indent=1) + "\n"
-    (folder / "claim.json").write_text(text, encoding="utf-8")
-    a, b = claim.compare
-    one = read_card(folder / f"seed-{verdict.seeds[0]}" / a / "card.yaml")
-    last = one.checkpoint.stage
+def _write(verdict: Verdict, folder: Path, options: Options) -> None:
+    """claim.json and a result card over all seeds, with the facts of the runs."""
+    write_json(folder / "claim.json", verdict.to_dict())
+    a, b = verdict.compare
+    cards = [
+        read_card(folder / f"seed-{seed}" / method / "card.yaml")
+        for seed in verdict.seeds
+        for method in (a, b)
+    ]
+    one = cards[0]
+    hours = sum(card.hardware.hours or 0.0 for card in cards)
+    commits = list(dict.fromkeys(card.commit for card in cards))
+    mixed = [f"Runs of several commits: {', '.join(commits)}."] if len(commits) > 1 else []
     rows = _rows(verdict, folder)
-    mean = mean_interval_over_seeds(verdict.scores[a], LEVEL)
+    mean = mean_interval_over_seeds(verdict.scores[a], LEVEL, (0.0, 1.0))
     ends = finite_interval(mean.low, mean.high) or (mean.estimate, mean.estimate)
-    # Few seeds near a bound: a t interval knows nothing of it, but the score is a share.
-    ends = (max(0.0, ends[0]), min(1.0, ends[1]))
+    against = {b: verdict.differences}
+    if rows[VOTES]:
+        against[VOTES] = [
+            x["score"] - y["score"] for x, y in zip(rows[a], rows[VOTES], strict=True)
+        ]
     write_card(
         folder / "card.yaml",
         one.model_dump(exclude={"fingerprint"})
         | {
             "protocol": one.protocol,
             "overrides": dict(options.overrides),
-            **run_facts(hours=round((time.time() - began) / 3600, 3)),
+            "hardware": one.hardware.model_copy(update={"hours": round(hours, 3)}),
             "seeds": list(verdict.seeds),
-            "checkpoint": {"stage": last, "sha256": None},
-            "task": ", ".join(claim.tasks) or "all",
+            "checkpoint": {"stage": one.checkpoint.stage, "sha256": None},
+            "task": ", ".join(verdict.tasks) or "all",
             "n": sum(row["n"] for row in rows[a]),
             "score": mean.estimate,
             "interval": ends,
             "interval_method": mean.method,
             "cost": _total(row["cost"] for row in rows[a]),
             "scores": [row for part in rows.values() for row in part],
-            "comparisons": [
-                {
-                    "against": b,
-                    "difference": verdict.mean,
-                    "interval": verdict.interval,
-                    "test": "paired t over seeds",
-                    "p_value": verdict.p_value,
-                }
+            "comparisons": [_compared(name, values) for name, values in against.items()],
+            "notes": [
+                f"Claim {verdict.claim}: {verdict.verdict}. {verdict.statement}",
+                *mixed,
+                *one.notes,
             ],
-            "notes": [f"Claim {claim.id}: {verdict.verdict}. {claim.statement}", *one.notes],
         },
     )
+
+
+def _compared(against: str, differences: list[float]) -> dict[str, Any]:
+    """A comparison over seeds, as cards have it."""
+    test = paired_seed_test(differences, LEVEL)
+    return {
+        "against": against,
+        "difference": fmean(differences),
+        "interval": finite_interval(test.low, test.high),
+        "test": "paired t over seeds",
+        "p_value": test.p_t if test.p_t == test.p_t else None,
+    }

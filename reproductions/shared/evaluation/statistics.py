@@ -110,7 +110,7 @@ class SeedTest:
     exact: bool
 
 
-def wilson(successes: int, n: int, level: float = 0.95) -> Interval:
+def wilson(successes: float, n: int, level: float = 0.95) -> Interval:
     """Score interval of a proportion; keeps its coverage for small n and near 0 and 1.
 
     With p = successes / n and z the normal quantile of (1 + level) / 2:
@@ -257,8 +257,9 @@ def score_interval(
 ) -> Interval:
     """Interval of a mean score: Wilson for independent 0/1 scores, else the clustered bootstrap.
 
-    If all scores are equal a bootstrap has no width. All-right and all-wrong then take Wilson's
-    interval with the number of videos as n, which is the cautious choice.
+    If all videos have the same mean (all right, all wrong, half right each) a bootstrap over them
+    has no width. 0/1 scores then take Wilson's interval with the number of videos as n, which is
+    the cautious choice.
 
     Args:
         scores: One score a question.
@@ -270,11 +271,13 @@ def score_interval(
     groups = _groups("score_interval", values, clusters)
     if _is_binary(values) and len(groups) == len(values):
         return wilson(int(values.sum()), len(values), level)
-    if _is_binary(values) and np.ptp(values) == 0:
-        cautious = wilson(len(groups) if values[0] else 0, len(groups), level)
-        method = f"Wilson score interval over {len(groups)} videos"
-        return Interval(float(values[0]), cautious.low, cautious.high, level, len(values), method)
-    return bootstrap(values, clusters, seed=seed, level=level)
+    found = bootstrap(values, clusters, seed=seed, level=level)
+    means = [values[group].mean() for group in groups]
+    if not _is_binary(values) or np.ptp(means) > 0:
+        return found
+    cautious = wilson(found.estimate * len(groups), len(groups), level)
+    method = f"Wilson score interval over {len(groups)} videos"
+    return Interval(found.estimate, cautious.low, cautious.high, level, len(values), method)
 
 
 def compare(
@@ -296,10 +299,18 @@ def compare(
     return paired_bootstrap(first, second, clusters, seed=seed, level=level)
 
 
-def mean_interval_over_seeds(values: Scores, level: float = 0.95) -> Interval:
+def mean_interval_over_seeds(
+    values: Scores, level: float = 0.95, bounds: tuple[float, float] = (-math.inf, math.inf)
+) -> Interval:
     """Student's t interval of a mean over training seeds: m +- t(k - 1) s / sqrt(k).
 
     Student, Biometrika 6 (1908) 1-25. One value gives NaN ends: a spread cannot be known from it.
+
+    Args:
+        values: One value a seed.
+        level: Confidence level in (0, 1).
+        bounds: What the mean can be at all: with few seeds the interval does not know that a share
+            lies in 0 to 1, and is cut there.
 
     Raises:
         ValueError: No values, or a value that is not finite.
@@ -309,7 +320,8 @@ def mean_interval_over_seeds(values: Scores, level: float = 0.95) -> Interval:
     half = math.nan
     if k > 1:
         half = _t_quantile(level, k - 1) * float(scores.std(ddof=1)) / math.sqrt(k)
-    return Interval(mean, mean - half, mean + half, level, k, f"t interval over {k} seeds")
+    low, high = (float(np.clip(end, *bounds)) for end in (mean - half, mean + half))
+    return Interval(mean, low, high, level, k, f"t interval over {k} seeds")
 
 
 def paired_seed_test(differences: Scores, level: float = 0.95, seed: int = 0) -> SeedTest:

@@ -1,4 +1,4 @@
-"""A claim over finished runs: the card adds up what the answers cost."""
+"""A claim over seeds: real runs of two steps each, their differences, the verdict, the card."""
 
 from __future__ import annotations
 
@@ -6,68 +6,100 @@ import json
 
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("trl")
 
-from reproductions.shared import claim as claims  # noqa: E402
-from reproductions.shared.evaluation.cards import read_card, run_facts, write_card  # noqa: E402
-from reproductions.shared.evaluation.protocol import build_protocol  # noqa: E402
-from reproductions.shared.run import Options  # noqa: E402
-from reproductions.shared.video.spec import FrameSpec  # noqa: E402
-from vidpost.catalog.models import Claim  # noqa: E402
+from reproductions.shared import claim as claims
+from reproductions.shared.evaluation.cards import read_card
+from reproductions.shared.run import Options, RunError
+from vidpost.catalog.models import Claim
 
 CLAIM = Claim(
-    id="better", statement="It is better.", compare=("tcot", "decode"), metric="accuracy",
-    expect="greater", tasks=("needle",), source="Sec. 1",
-)  # fmt: skip
+    id="helps",
+    statement="Votes give a higher accuracy than one answer.",
+    compare=("self_consistency", "decode"),
+    metric="accuracy",
+    expect="greater",
+    tasks=("needle",),
+    source="a test",
+)
 
 
-def finished(folder, method, names, right):
-    """A run that is over: two needles and one question of another task for each name."""
-    (folder / "predictions").mkdir(parents=True)
-    (folder / "evaluation.json").write_text(json.dumps({"checkpoints": names}))
-    (folder / "report.html").write_text("")
-    for place, name in enumerate(names):
-        records = [
-            {"task": task, "score": score, "calls": place + 1, "answers": 1, "tokens_in": 10,
-             "tokens_out": 5, "frames": 8, "frames_decoded": 4, "seconds": 0.25}
-            for task, score in (("needle", right), ("needle", 0.0), ("order", 1.0))
-        ]  # fmt: skip
-        lines = [{"fingerprint": "x"}, *records]
-        path = folder / "predictions" / f"{name}.jsonl"
-        path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    cost = {"tokens_in": 1, "tokens_out": 1, "frames": 1, "seconds": 1.0}
-    protocol = build_protocol(
-        FrameSpec(num_frames=8).to_dict(), prompt_template="{question}", extractor="tag",
-        extractor_version=1, sampling={"temperature": 0.0, "max_new_tokens": 48},
-    )  # fmt: skip
-    write_card(
-        folder / "card.yaml",
-        {**run_facts(), "kind": "miniature", "method": method, "preset": "mini", "seeds": [0],
-         "checkpoint": {"stage": "sft"}, "model": "tiny", "engine": "hf",
-         "benchmark": "synthetic", "benchmark_revision": "1", "metric": "accuracy", "n": 3,
-         "score": 0.5, "interval": [0, 1], "interval_method": "none", "cost": cost,
-         "protocol": protocol},
-    )  # fmt: skip
+@pytest.mark.parametrize(
+    ("expect", "interval", "verdict"),
+    [
+        ("greater", (0.01, 0.2), "supported"),
+        ("greater", (-0.2, -0.01), "not supported"),
+        ("greater", (-0.1, 0.1), "undecided"),
+        ("greater", (0.0, 0.1), "undecided"),
+        ("less", (-0.2, -0.01), "supported"),
+        ("less", (0.01, 0.2), "not supported"),
+        ("equal", (-0.1, 0.1), "undecided"),
+        ("equal", (0.01, 0.2), "not supported"),
+        ("greater", None, "undecided"),
+    ],
+)
+def test_the_interval_decides(expect, interval, verdict):
+    assert claims.judge(expect, interval) == verdict
 
 
-def test_the_card_says_what_each_side_and_as_many_votes_cost(tmp_path):
-    for seed, right in ((0, 1.0), (1, 0.5)):
-        names = ["base", "sft", "sft+self_consistency", "sft+tcot"]
-        finished(tmp_path / f"seed-{seed}" / "tcot", "tcot", names, right)
-        finished(tmp_path / f"seed-{seed}" / "decode", "decode", ["base", "sft"], 0.0)
-    claims.test_claim(CLAIM, tmp_path, Options(), (0, 1))
-    card = read_card(tmp_path / "card.yaml")
-    assert (card.n, card.score, card.model, card.engine) == (4, 0.375, "tiny", "hf")
-    assert [(row.name, row.n, row.score, row.cost.calls) for row in card.scores] == [
-        ("tcot, seed 0", 2, 0.5, 2 * 4),
-        ("tcot, seed 1", 2, 0.25, 2 * 4),
-        ("decode, seed 0", 2, 0.0, 2 * 2),
-        ("decode, seed 1", 2, 0.0, 2 * 2),
-        ("self_consistency for as many tokens, seed 0", 2, 0.5, 2 * 3),
-        ("self_consistency for as many tokens, seed 1", 2, 0.25, 2 * 3),
+@pytest.fixture(scope="module")
+def tested(tmp_path_factory):
+    """The claim over two seeds, with its folder and options."""
+    folder = tmp_path_factory.mktemp("claim")
+    patch = pytest.MonkeyPatch()
+    patch.setenv("VIDPOST_CACHE", str(folder / "cache"))
+    options = Options(smoke=True, overrides={"evaluate.max_new_tokens": 4})
+    yield claims.test_claim(CLAIM, folder / "runs", options, (0, 1)), folder / "runs", options
+    patch.undo()
+
+
+def answered(folder, method, seed):
+    name = "sft" if method == "decode" else f"sft+{method}"
+    path = folder / f"seed-{seed}" / method / "predictions" / f"{name}.jsonl"
+    records = [json.loads(line) for line in path.read_text().splitlines()[1:]]
+    return [r for r in records if r["task"] == "needle"]
+
+
+@pytest.mark.train
+def test_the_card_holds_both_methods_on_the_questions_of_the_claim(tested):
+    verdict, folder, _ = tested
+    card = read_card(folder / "card.yaml")
+    assert [s.name for s in card.scores] == [
+        f"{method}, seed {seed}" for method in CLAIM.compare for seed in (0, 1)
     ]
-    # Both seeds' answers of the method, on the questions that count.
-    assert card.cost.model_dump(exclude_none=True) == {
-        "calls": 16, "tokens_in": 40, "tokens_out": 20, "frames": 32, "frames_decoded": 16,
-        "seconds": 1.0,
-    }  # fmt: skip
+    for row in card.scores:
+        method, seed = row.name.split(", seed ")
+        records = answered(folder, method, seed)
+        assert row.n == len(records) and row.task == "needle"
+        assert row.score == pytest.approx(sum(r["score"] for r in records) / len(records))
+        assert row.cost.tokens_out == sum(r["tokens_out"] for r in records)
+    assert card.seeds == (0, 1) and card.n == sum(s.n for s in card.scores[:2])
+    difference = [a.score - b.score for a, b in zip(card.scores[:2], card.scores[2:], strict=True)]
+    assert verdict.differences == pytest.approx(difference)
+    (compared,) = card.comparisons
+    assert compared.against == "decode"
+    assert compared.difference == pytest.approx(sum(difference) / 2)
+    assert verdict.verdict in card.notes[0]
+    assert json.loads((folder / "claim.json").read_text())["differences"] == verdict.differences
+
+
+@pytest.mark.train
+def test_finished_runs_are_kept_and_tell_the_same(tested, monkeypatch):
+    verdict, folder, options = tested
+    card = read_card(folder / "card.yaml")
+    monkeypatch.setattr(claims, "run", lambda *_: pytest.fail("a finished run was run again"))
+    assert claims.test_claim(CLAIM, folder, options, (0, 1)) == verdict
+    assert read_card(folder / "card.yaml") == card
+    assert card.hardware.hours > 0
+
+
+@pytest.mark.train
+def test_runs_of_other_settings_are_refused(tested):
+    _, folder, options = tested
+    other = Options(smoke=True, overrides={"evaluate.max_new_tokens": 5})
+    with pytest.raises(RunError, match="other settings"):
+        claims.test_claim(CLAIM, folder, other, (0,))
+    with pytest.raises(RunError, match="no question of the tasks order, counting"):
+        claims.test_claim(
+            CLAIM.model_copy(update={"tasks": ("order, counting",)}), folder, options, (0,)
+        )

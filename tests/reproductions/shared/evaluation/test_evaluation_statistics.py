@@ -161,6 +161,9 @@ def test_false_alarms_are_as_rare_as_promised():
 
 def test_seeds_hand_worked():
     # mean 2, s = 1, t(2; .975) = 4.302653
+    near = s.mean_interval_over_seeds([0.9, 1.0], bounds=(0.0, 1.0))  # 0.95 +- 12.7 x 0.05
+    assert (near.low, near.high) == (pytest.approx(0.3147, abs=1e-4), 1.0)
+    assert math.isnan(s.mean_interval_over_seeds([0.9], bounds=(0.0, 1.0)).low)
     interval = s.mean_interval_over_seeds([1, 2, 3])
     assert (interval.low, interval.high) == pytest.approx((2 - 2.484138, 2 + 2.484138), abs=1e-6)
     test = s.paired_seed_test([1, 2, 3])
@@ -200,6 +203,9 @@ def test_score_interval_chooses():
     perfect = s.score_interval([1.0] * 30, [i // 10 for i in range(30)])
     assert perfect.high == 1 and perfect.low == pytest.approx(s.wilson(3, 3).low)
     assert perfect.n == 30
+    halves = s.score_interval([1, 0] * 3, ["a", "a", "b", "b", "c", "c"])
+    assert halves.estimate == 0.5 and halves.method == "Wilson score interval over 3 videos"
+    assert (halves.low, halves.high) == pytest.approx((0.1253, 0.8747), abs=1e-4)
 
 
 def test_compare_chooses():
