@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from itertools import islice
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from reproductions.shared.inference.engine import Completion, Request, Sampling
@@ -76,6 +77,9 @@ class HFGenerator:
         asked = [self.encoder(r.sample, r.order, r.messages, r.prefix) for r in requests]
         prompts = list({id(p): p for p in asked}.values())
         place = {id(p): i for i, p in enumerate(prompts)}
+        # Requests that share a prompt side by side: that is how the cache knows whose it is.
+        given = sorted(range(len(requests)), key=lambda i: place[id(asked[i])])
+        requests, asked = [requests[i] for i in given], [asked[i] for i in given]
         owner = [place[id(p)] for p, r in zip(asked, requests, strict=True) for _ in range(r.n)]
         course = _Course(sampling, self.encoder.tokenizer, self._eos(), len(owner))
         ids, logprobs = self._sample(requests, prompts, owner, sampling, course)
@@ -85,13 +89,14 @@ class HFGenerator:
             for tokens in ids
         ]  # fmt: skip
         rows = iter(zip(texts, ids, logprobs, course.ended, strict=True))
-        return [
+        answers = [
             [
                 Completion(text, tuple(t), tuple(p), done, len(prompt.ids), len(prompt.times))
                 for text, t, p, done in islice(rows, request.n)
             ]
             for request, prompt in zip(requests, asked, strict=True)
         ]
+        return [several for _, several in sorted(zip(given, answers, strict=True), key=itemgetter(0))]
 
     def _eos(self) -> list[int]:
         eos = self.model.generation_config.eos_token_id

@@ -123,6 +123,26 @@ def test_an_answer_depends_on_its_request_alone(engine, loaded, eos):
                 assert a.logprobs == pytest.approx(b.logprobs, abs=1e-5)
 
 
+def test_a_prompt_that_comes_up_again_between_others_is_answered_alike(engine, loaded, eos):
+    model, encoder = loaded
+    generator = HFGenerator(model, encoder)
+    a, b = engine.samples[:2]
+    hot = Sampling(temperature=1.0, max_new_tokens=8)
+    mixed = [
+        Request(a),
+        Request(b),
+        Request(a, stream=1),
+        Request(b, 2, stream=3),
+        Request(a, 2, stream=2),
+    ]
+    answers = generator.generate(mixed, hot)
+    for request, together in zip(mixed, answers, strict=True):
+        (alone,) = generator.generate([request], hot)
+        assert [x.ids for x in together] == [x.ids for x in alone]
+        for x, y in zip(together, alone, strict=True):
+            assert x.logprobs == pytest.approx(y.logprobs, abs=1e-5)
+
+
 def test_answers_that_share_the_keys_of_their_prompt_are_those_that_copy_them(
     engine, loaded, eos, monkeypatch
 ):
