@@ -24,10 +24,18 @@ from typing import Any
 
 import torch
 from torch.nn.attention.flex_attention import BlockMask, create_block_mask
-from transformers import AttentionInterface, DynamicCache
-from transformers.cache_utils import DynamicLayer
-from transformers.integrations.flex_attention import flex_attention_forward
-from transformers.integrations.sdpa_attention import repeat_kv, sdpa_attention_forward
+
+from reproductions.shared.models import torchvision_cure
+
+torchvision_cure.apply()  # before transformers imports torchvision
+
+from transformers import AttentionInterface, DynamicCache  # noqa: E402
+from transformers.cache_utils import DynamicLayer  # noqa: E402
+from transformers.integrations.flex_attention import flex_attention_forward  # noqa: E402
+from transformers.integrations.sdpa_attention import (  # noqa: E402
+    repeat_kv,
+    sdpa_attention_forward,
+)
 
 _forward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
 _backward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward
@@ -179,6 +187,8 @@ class Sharing:
     @classmethod
     def of(cls, owner: torch.Tensor, starts: torch.Tensor, length: int) -> Sharing:
         """From the prompt of each answer and where prompts of `length` tokens start."""
+        if bool((owner.diff() < 0).any()):  # else answers would be given another prompt's slots
+            raise ValueError("owner: must ascend; put answers to one prompt side by side.")
         counts = torch.bincount(owner, minlength=len(starts))
         first = counts.cumsum(0) - counts
         most = int(counts.max())

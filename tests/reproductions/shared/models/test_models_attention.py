@@ -243,6 +243,11 @@ def test_one_more_token_over_a_shared_prompt(counts, lengths, shared, dtype, mon
     assert cache.get_seq_length() == longest + steps
 
 
+def test_answers_to_a_prompt_stand_side_by_side():
+    with pytest.raises(ValueError, match="must ascend"):
+        attention.Sharing.of(torch.tensor([0, 1, 0]), torch.tensor([0, 0]), 4)
+
+
 def test_caches_of_other_attention_are_left_to_transformers():
     sliding = Qwen2Config(
         num_hidden_layers=2, use_sliding_window=True, max_window_layers=1, sliding_window=4,
