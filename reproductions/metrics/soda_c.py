@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from reproductions.metrics.captions import cider, meteor
-from reproductions.shared.rewards.intervals import union_iou
 
 __all__ = [
     "THRESHOLDS",
     "Event",
     "dense_caption_score",
+    "event_iou",
     "localisation",
+    "matched",
     "ordered_matching",
     "soda_c",
     "soda_video",
@@ -25,6 +26,18 @@ __all__ = [
 Event = tuple[float, float, str]
 Similarity = Callable[[str, Sequence[str]], float]
 THRESHOLDS = (0.3, 0.5, 0.7, 0.9)
+
+
+def event_iou(a: Event, b: Event) -> float:
+    """Temporal IoU of two events, in [0, 1).
+
+    The published evaluators add 1e-8 to the union, so that an overlap of exactly a half does not
+    reach the threshold 0.5. Reversed events are put right, as those of Vid2Seq and TimeChat do.
+    """
+    (a0, a1), (b0, b1) = sorted(a[:2]), sorted(b[:2])
+    common = max(0.0, min(a1, b1) - max(a0, b0))
+    hull = max(a1, b1) - min(a0, b0)
+    return common / (min(hull, a1 - a0 + b1 - b0) + 1e-8)
 
 
 def ordered_matching(scores: Sequence[Sequence[float]]) -> float:
@@ -44,21 +57,21 @@ def soda_video(
 ) -> tuple[float, float, float]:
     """(precision, recall, F) of one video; zeros if either side has no event.
 
-    Events are put in order of their start (the published code takes them as they stand; both
-    files are sorted). A pair scores tIoU times similarity.
+    The matching keeps the order in which the events stand, as the published code does. A pair
+    scores tIoU times similarity, where the published code (SODA's own and TimeChat's) hands the
+    true caption over as the candidate and the predicted one as its reference.
     """
-    p, g = sorted(pred), sorted(gold)
-    if not p or not g:
+    if not pred or not gold:
         return 0.0, 0.0, 0.0
     scores = []
-    for a in p:
+    for a in pred:
         line = []
-        for b in g:
-            iou = union_iou(a[:2], b[:2])
-            line.append(iou * similarity(a[2], [b[2]]) if iou else 0.0)
+        for b in gold:
+            iou = event_iou(a, b)
+            line.append(iou * similarity(b[2], [a[2]]) if iou else 0.0)
         scores.append(line)
     best = ordered_matching(scores)
-    precision, recall = best / len(p), best / len(g)
+    precision, recall = best / len(pred), best / len(gold)
     both = precision + recall
     return precision, recall, 2 * precision * recall / both if both else 0.0
 
@@ -99,24 +112,33 @@ def dense_caption_score(
         metric: "meteor", or "cider" (whose weights come from this video's pairs).
         thresholds: tIoU thresholds.
     """
-    events = [e for reference in golds for e in reference]
     total = 0.0
     for threshold in thresholds:
-        pairs, lost = [], 0
-        for p in pred:
-            near = [g for g in events if union_iou(p[:2], g[:2]) >= threshold]
-            pairs += [(p[2], g[2]) for g in near]
-            lost += not near
+        pairs, lost = matched(pred, golds, threshold)
         if not pairs:
             continue
         if metric == "cider":
             # A lost prediction is paired with a text that shares nothing with it.
-            texts = [p for p, _ in pairs] + [""] * lost
-            values = cider(texts, [[g] for _, g in pairs] + [["\u2205"]] * lost)
+            texts = [p for p, _ in pairs] + [""] * len(lost)
+            values = cider(texts, [[g] for _, g in pairs] + [["\u2205"]] * len(lost))
         else:
-            values = [meteor(p, [g]) for p, g in pairs] + [0.0] * lost
+            values = [meteor(p, [g]) for p, g in pairs] + [0.0] * len(lost)
         total += sum(values) / len(values)
     return total / len(thresholds)
+
+
+def matched(
+    pred: Sequence[Event], golds: Sequence[Sequence[Event]], threshold: float
+) -> tuple[list[tuple[str, str]], list[str]]:
+    """(captions paired with all true ones they reach, captions that reach none)."""
+    events = [e for reference in golds for e in reference]
+    pairs: list[tuple[str, str]] = []
+    lost: list[str] = []
+    for p in pred:
+        near = [g for g in events if event_iou(p, g) >= threshold]
+        pairs += [(p[2], g[2]) for g in near]
+        lost += [] if near else [p[2]]
+    return pairs, lost
 
 
 def localisation(
@@ -126,22 +148,20 @@ def localisation(
 ) -> tuple[float, float, float]:
     """(precision, recall, F1) of the spans of one video, means over thresholds.
 
-    Precision: share of predictions that reach any true event; recall: share of true events that
-    are reached, of the best reference annotation.
+    Precision: share of predictions whose tIoU with any true event is above the threshold; recall:
+    share of true events so reached. Each is that of the best reference annotation (the evaluator
+    of ActivityNet Captions, ranjaykrishna/densevid_eval).
     """
     precision = recall = 0.0
+    references = [ref for ref in golds if ref]
     for threshold in thresholds:
-        events = [e for reference in golds for e in reference]
-        reached = [any(union_iou(p[:2], g[:2]) >= threshold for g in events) for p in pred]
-        precision += sum(reached) / len(pred) if pred else 0.0
-        recall += max(
-            (
-                sum(any(union_iou(p[:2], g[:2]) >= threshold for p in pred) for g in ref) / len(ref)
-                for ref in golds
-                if ref
-            ),
-            default=0.0,
-        )
+        shares = [(0.0, 0.0)]
+        for ref in references:
+            hits = [[event_iou(p, g) > threshold for g in ref] for p in pred]
+            found = sum(map(any, zip(*hits, strict=True)))
+            shares.append((sum(map(any, hits)) / max(1, len(pred)), found / len(ref)))
+        precision += max(p for p, _ in shares)
+        recall += max(r for _, r in shares)
     precision, recall = precision / len(thresholds), recall / len(thresholds)
     both = precision + recall
     return precision, recall, 2 * precision * recall / both if both else 0.0

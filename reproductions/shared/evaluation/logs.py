@@ -95,7 +95,7 @@ VALUES = (
 NAMED: dict[str, dict[str, tuple[str, ...]]] = {
     "span": {"prediction": ("answer_temporal",), "gold": ("timestamps",)},
     "tube": {"prediction": ("answer_spatial",), "gold": ("bboxes",)},
-    "open": {"prediction": ("answer_vqa",), "verdict": ("vqa_score",)},
+    "open": {"prediction": ("answer_vqa",), "verdict": ("vqa_score",), "gold": ("answer",)},
 }
 """Kind of answer -> role -> fields, where one record answers several tasks (V-STaR)."""
 ENDINGS = (".json", ".jsonl", ".csv", ".tsv", ".xlsx", ".txt", ".log", ".parquet", ".gz")
@@ -124,7 +124,7 @@ def read_logs(
         LogError: A file cannot be read, or there is no record.
     """
     files = [f for path in paths for f in _below(path, tracks)]
-    records: list[dict[str, Any]] = []
+    parts: list[tuple[Path, list[dict[str, Any]]]] = []
     notes: list[str] = []
     for file in files:
         try:
@@ -135,13 +135,22 @@ def read_logs(
         if len(kept) < len(found):
             names = ", ".join(sorted({str(r["key"]) for r in found if r not in kept})[:5])
             notes.append(f"{file.name}: {names} holds no answers and was left out.")
-        if len(files) > 1 and not tracks:
-            kept = [{FILE: file.name.partition(".")[0], **r} for r in kept]
-        records += kept
+        parts.append((file, kept))
+    with_answers = [any(map(answered, part)) for _, part in parts]
+    if any(with_answers):  # a folder of a run also holds its settings and its scores
+        other = [f.name for (f, _), full in zip(parts, with_answers, strict=True) if not full]
+        parts = [part for part, full in zip(parts, with_answers, strict=True) if full]
+        if other:
+            notes.append(f"{', '.join(other[:5])} holds no answers and was left out.")
+    records = [
+        {FILE: file.name.partition(".")[0], **r} if len(parts) > 1 and not tracks else r
+        for file, part in parts
+        for r in part
+    ]
     if not records:
         raise LogError(f"{', '.join(map(str, paths))}: holds no records.")
-    if len(files) > 1:
-        notes.insert(0, f"{len(files)} files were read as one log.")
+    if len(parts) > 1:
+        notes.insert(0, f"{len(parts)} files were read as one log.")
     return records, notes
 
 

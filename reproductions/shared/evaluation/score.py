@@ -15,6 +15,7 @@ from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
 
+from reproductions.metrics import soda_c
 from reproductions.shared.evaluation import interop
 from reproductions.shared.evaluation.interop import InteropError, fold
 from reproductions.shared.evaluation.logs import (
@@ -34,6 +35,7 @@ from reproductions.shared.evaluation.logs import (
     unique,
     values_of,
 )
+from reproductions.shared.evaluation.meteor_java import JavaMeteor, MeteorMissing
 from reproductions.shared.evaluation.statistics import score_interval
 from reproductions.shared.method import Sample
 
@@ -178,6 +180,7 @@ def score_log(
     join: Mapping[str, Path] | None = None,
     by: Sequence[str] = (),
     published: Mapping[str, str] | None = None,
+    meteor_java: bool = False,
 ) -> Report:
     """Score a log.
 
@@ -194,6 +197,7 @@ def score_log(
         join: Part of the answer ("span", "verdict") -> a second log that holds it, by item id.
         by: Fields of the log by which to break the scores down, besides the benchmark's own.
         published: Name or "group/name" -> number as printed, to be compared.
+        meteor_java: For dense captions, add METEOR 1.5 and SODA_c with it (slow; needs Java).
 
     Raises:
         LogError: The log does not fit; the message names the fields that were seen.
@@ -218,7 +222,12 @@ def score_log(
             judged=name in shape.judged,
         )
     except LogError as error:
-        raise LogError(f"{error}{_advice(str(error), records, shape, name)}") from None
+        report = None if golds else _own_values(paths, records, benchmark, rule)
+        if report is None:
+            raise LogError(f"{error}{_advice(str(error), records, shape, name)}") from None
+        report.notes = [*notes, *report.notes]
+        report.published = [_compared(report, n, text) for n, text in (published or {}).items()]
+        return report
     counts: Counter[str] = Counter(records=len(records))
     kept, more, times = unique(records, chosen, repeats, counts, fixed=golds is not None)
     notes += more
@@ -280,6 +289,13 @@ def score_log(
         numbers = {k: v for k, v in numbers.items() if k.startswith(_HIGHLIGHTS)}
         graded = [_highlights(g) for g in graded]
         against = ""
+    if shape.name == "dense" and meteor_java:
+        numbers = {**numbers, **_java_numbers([(s, a) for s, a, _ in items])}
+    elif shape.name == "dense":
+        notes.append(
+            "METEOR and SODA_c are made with nltk's METEOR. Papers use METEOR 1.5, whose values "
+            "are lower: --meteor-java adds it where Java and pycocoevalcap are installed."
+        )
     counts["unread"] = sum(
         g.read is None and a is not None for g, (_, a, _) in zip(graded, items, strict=True)
     )
@@ -340,6 +356,72 @@ def score_log(
         ]
     report.published = [_compared(report, label, text) for label, text in (published or {}).items()]
     return report
+
+
+OWN = {
+    "span": (("iou", "tiou", "temporal_iou"), "mIoU", "R@1 IoU={}", (0.3, 0.5, 0.7), False),
+    "moments": (("iou", "tiou", "temporal_iou"), "mIoU", "R@1 IoU={}", (0.3, 0.5, 0.7), False),
+    "tube": (("viou",), "m_vIoU", "vIoU@{}", (0.3, 0.5), True),
+}
+"""Kind of answer -> fields with an overlap, its mean, shares above thresholds, whether strictly."""
+
+
+def _own_values(
+    paths: Sequence[Path], records: Sequence[Mapping[str, Any]], benchmark: Any, asked: str
+) -> Report | None:
+    """Scores of a log that gives the overlap of every answer but no answer (VTimeLLM, TubeDETR)."""
+    known, title, share, thresholds, strict = OWN.get(benchmark.shape.name, ((), "", "", (), False))
+    found = {fold(n): v for n, v in values_of(records).items()}
+    name = next((n for n in known if n in found), "")
+    if not name:
+        return None
+    overlaps = [v / 100 if max(found[name]) > 1 else v for v in found[name]]
+    graded = []
+    for v in overlaps:
+        hits = {share.format(m): float(v > m if strict else v >= m) for m in thresholds}
+        graded.append(_base.Graded(v, {title: v, **hits}))
+    numbers = {
+        n: _base.Number(sum(g.values[n] for g in graded) / len(graded), len(graded))
+        for n in graded[0].values
+    }
+    if benchmark.shape.name == "tube" and len(found.get("tiou", ())) == len(graded):
+        numbers["m_tIoU"] = _base.Number(sum(found["tiou"]) / len(graded), len(graded))
+    counts = {"records": len(records), "scored": len(graded), "unread": 0}
+    notes = [f"No answers are in the log; the numbers are made of its own {name}."]
+    if len(graded) < len(records):
+        notes.append(f"{len(records) - len(graded)} records without {name} were left out.")
+    samples = [Sample(str(i), "", "") for i in range(len(graded))]
+    return Report(
+        benchmark=benchmark.id, log=paths[0].name, asked=asked, rule="own values",
+        fields={name: name}, counts=counts, numbers=numbers, notes=notes,
+        interval=_interval(samples, graded),
+    )  # fmt: skip
+
+
+def _java_numbers(items: Sequence[tuple[Sample, Any]]) -> dict[str, Any]:
+    """METEOR at tIoU thresholds and SODA_c of dense captions with the published METEOR."""
+    events: Any = importlib.import_module("reproductions.benchmarks._events")
+    meteor = soda = 0.0
+    try:
+        with JavaMeteor() as java:
+            for sample, answer in items:
+                pred, golds = events.events_of(answer) if answer else [], events.golds_of(sample)
+                for threshold in soda_c.THRESHOLDS:
+                    pairs, lost = soda_c.matched(pred, golds, threshold)
+                    # The evaluators pair a lost caption with a word that nobody says.
+                    rows = [(p, [g]) for p, g in [*pairs, *((p, "zqvxkjwhpf") for p in lost)]]
+                    if rows:
+                        meteor += java.scores(rows)[0] / len(soda_c.THRESHOLDS)
+                soda += max(
+                    (soda_c.soda_video(pred, g, java.similarity)[2] for g in golds), default=0
+                )
+    except MeteorMissing as error:
+        raise LogError(str(error)) from None
+    n = len(items)
+    return {
+        "METEOR 1.5": _base.Number(meteor / n, n, unit="videos"),
+        "SODA_c with METEOR 1.5": _base.Number(soda / n, n, unit="videos"),
+    }
 
 
 def _advice(problem: str, records: Sequence[Mapping[str, Any]], shape: Any, rule: str) -> str:
@@ -608,6 +690,8 @@ def _interval(samples: Sequence[Sample], graded: Sequence[Any]) -> tuple[float, 
     name = next(iter(graded[0].values), "")
     if not name or any(name not in g.values for g in graded) or name in ("CIDEr",):
         return None
+    if len(graded) < 2:  # one item says nothing of others
+        return None
     values = [float(g.values[name]) for g in graded]
     videos = [s.video or "" for s in samples]
     clusters = videos if all(videos) and len(set(videos)) > 1 else None
@@ -657,7 +741,11 @@ def printed(value: float, like: str) -> tuple[str, str]:
 
 
 def _compared(report: Report, label: str, text: str) -> dict[str, Any]:
-    """A published number beside ours: equal as rounded, equal if cut, or different."""
+    """A published number beside ours: equal as rounded, equal if cut, or different.
+
+    Where it differs, what its authors may have counted is tried: missing items as wrong, repeats,
+    the marks in the log.
+    """
     number = _find(report.numbers, report.groups, label)
     if number is None:
         known = [
@@ -665,21 +753,33 @@ def _compared(report: Report, label: str, text: str) -> dict[str, Any]:
             *(f"{g}/{n}" for v in report.groups.values() for g, ns in v.items() for n in ns),
         ]
         raise LogError(f"no number '{label}' here. There are: {', '.join(known[:40])}.")
-    rounded, cut = printed(number.printed, text)
-    wanted = text.strip()
-    half_even = f"{number.printed:.{len(wanted.partition('.')[2])}f}"  # what Python prints
-    verdict = (
-        "equal"
-        if wanted in (rounded, half_even)
-        else "equal if cut"
-        if cut == wanted
-        else "differs"
-    )
+    verdict = _equal(number, text)
+    if not verdict:  # what else its authors may have counted
+        ways = {
+            "with missing items as wrong": report.missing_wrong.get(label),
+            "with repeats counted": report.repeats_counted.get(label),
+            **{f"by the log's own marks ({m})": v for m, (v, _) in report.marks.items()},
+        }
+        found = {way: _equal(n, text) for way, n in ways.items() if n is not None}
+        verdict = next((f"{v} {way}" for way, v in found.items() if v), "differs")
     row = {"number": label, "published": text, "ours": number.printed, "verdict": verdict}
     better = _find(report.other, report.other_groups, label) if report.against else None
     if better is not None:
         row["against"] = better.printed
     return row
+
+
+def _equal(number: Any, text: str) -> str:
+    """How a number equals a printed one: "equal", "equal if cut", as a fraction; "" if not."""
+    wanted = text.strip()
+    for value, how in ((number.printed, ""), (number.value, " as a fraction")):
+        rounded, cut = printed(value, wanted)
+        half_even = f"{value:.{len(wanted.partition('.')[2])}f}"  # what Python prints
+        if wanted in (rounded, half_even):
+            return f"equal{how}"
+        if cut == wanted:
+            return f"equal if cut{how}"
+    return ""
 
 
 def _find(

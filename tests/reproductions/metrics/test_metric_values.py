@@ -200,12 +200,14 @@ def test_soda_by_hand() -> None:
     similarity = lambda a, b: float(a == b[0])  # noqa: E731 (texts equal or not)
     gold = [(0.0, 10.0, "x"), (10.0, 20.0, "y"), (20.0, 30.0, "z")]
     pred = [(0.0, 10.0, "x"), (20.0, 30.0, "z")]
-    assert soda_c.soda_video(pred, gold, similarity) == (1.0, pytest.approx(2 / 3), 0.8)
+    assert soda_c.soda_video(pred, gold, similarity) == pytest.approx((1, 2 / 3, 0.8), abs=1e-8)
     # Half the overlap of one event counts half.
     half = [(0.0, 5.0, "x"), (20.0, 30.0, "z")]
     assert soda_c.soda_video(half, gold, similarity)[0] == pytest.approx(0.75)
     # The best of several references counts.
-    assert soda_c.soda_c([pred], [[gold, list(pred)]], similarity) == 1.0
+    assert soda_c.soda_c([pred], [[gold, list(pred)]], similarity) == pytest.approx(1, abs=1e-8)
+    # Events count in the order in which they stand, as in the published code.
+    assert soda_c.soda_video(pred[::-1], gold, similarity)[2] == pytest.approx(0.4, abs=1e-8)
     # Crossing pairs cannot both count.
     assert soda_c.ordered_matching([[0, 1], [1, 0]]) == 1
 
@@ -219,6 +221,13 @@ def test_dense_scores_by_hand() -> None:
     precision, recall, f1 = soda_c.localisation(pred, gold)
     assert (precision, recall) == (0.25, 0.5)
     assert f1 == pytest.approx(2 * 0.25 * 0.5 / 0.75)
+    # A half is not more than a half, and the published evaluators say so of captions too.
+    half = [(0.0, 5.0, "a man runs away quickly")]
+    assert soda_c.localisation(half, gold)[1] == 0.25
+    assert soda_c.dense_caption_score(half, gold) == pytest.approx(one / 4)
+    # Recall and precision are those of the best annotator, not of all together.
+    two = [[(0.0, 10.0, "x")], [(50.0, 60.0, "y")]]
+    assert soda_c.localisation([(0.0, 10.0, "x"), (50.0, 60.0, "y")], two)[:2] == (0.5, 1.0)
 
 
 def test_decisions_by_hand() -> None:

@@ -12,6 +12,7 @@ import click
 from vidpost.cli.main import UserError
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+PLACE = click.Path(exists=True, path_type=Path)
 SHOWN = 10
 
 
@@ -39,7 +40,11 @@ def score() -> None:
 
     \b
     vidpost score answers.jsonl --benchmark mmvu --rules lmms_eval --against careful
-    vidpost score log --help         all options
+    vidpost score preds.jsonl --benchmark qvhighlights --gold highlight_val_release.jsonl
+    vidpost score judged/ --benchmark cvrr_es --published "accuracy, mean over files=75.03"
+    vidpost score results/tracker/ --benchmark got_10k --gold val/
+    vidpost score log.json --benchmark kind:choice     a benchmark that is not here
+    vidpost score log --help         all options, and what a log may look like
     vidpost score rules mmvu         the rules of a benchmark
     vidpost score export ...         write a log for lmms-eval or VLMEvalKit
     vidpost score result CARD        a block for a model card on the hub
@@ -59,16 +64,19 @@ def _pairs(values: Iterable[str], what: str) -> dict[str, str]:
 
 def _benchmark(name: str) -> Any:
     from reproductions.benchmarks._base import get
+    from reproductions.shared.evaluation.score import bare
 
+    kind = name.partition(":")
     try:
-        return get(name)
+        return bare(kind[2]) if kind[0] == "kind" else get(name)
     except KeyError as error:
         raise UserError(str(error.args[0])) from None
 
 
 BENCHMARK = click.option(
-    "--benchmark", "name", required=True, help='Benchmark id, or "id:variant".'
-)
+    "--benchmark", "name", required=True,
+    help='Benchmark id, "id:variant", or for any other benchmark "kind:choice" (span, open, ...).',
+)  # fmt: skip
 RULES = click.option(
     "--rules",
     default="paper",
@@ -78,18 +86,20 @@ RULES = click.option(
 FIELD = click.option(
     "--field", "fields", multiple=True, help="ROLE=FIELD: id, prediction, gold, options, task, ..."
 )
-GOLD = click.option("--gold", type=FILE, help="The benchmark's question file with the answers.")
+GOLD = click.option(
+    "--gold", type=PLACE, help="Question file with the answers, its folder, or any file of golds."
+)
 REPEATS = click.option(
     "--repeats",
-    type=click.Choice(["refuse", "first", "last"]),
+    type=click.Choice(["refuse", "first", "last", "all"]),
     default="refuse",
     show_default=True,
-    help="Which of two different answers to one item counts.",
+    help="Which of two different answers to one item counts; all: every record.",
 )
 
 
 @score.command("log")
-@click.argument("log", type=FILE)
+@click.argument("log", type=PLACE, nargs=-1, required=True)
 @BENCHMARK
 @RULES
 @click.option("--against", help="Second rule; default: the rule that reads most. none: no rule.")
@@ -98,11 +108,16 @@ REPEATS = click.option(
 @REPEATS
 @click.option("--join", multiple=True, help="ROLE=FILE: a part of the answers in a second log.")
 @click.option("--by", multiple=True, help="Field of the log by which to break down.")
-@click.option("--published", multiple=True, help='NAME=NUMBER as printed, "group/name" for parts.')
+@click.option(
+    "--published",
+    multiple=True,
+    help='NAME=NUMBER as printed (per cent or fraction), "group/name" for parts.',
+)
 @click.option("--show", default=SHOWN, show_default=True, help="Differing items shown.")
+@click.option("--meteor-java", is_flag=True, help="Dense captions: add METEOR 1.5 (slow).")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object with all items.")
 def log_(
-    log: Path,
+    log: tuple[Path, ...],
     name: str,
     rules: str,
     against: str | None,
@@ -113,11 +128,23 @@ def log_(
     by: tuple[str, ...],
     published: tuple[str, ...],
     show: int,
+    meteor_java: bool,
     as_json: bool,
 ) -> None:
     """Score LOG under a rule, and say what another rule would give.
 
-    Exit code 1 if a --published number is not what the log gives.
+    LOG is a file of records (JSON lines, JSON, CSV, TSV, xlsx, gzip; a mapping of ids; answers
+    within videos; judged pairs), several files or a folder of them; for trackers a text file of
+    boxes a sequence. Fields are found by their names, --field settles the rest:
+
+    \b
+    vidpost score log.csv --benchmark video_mme --field prediction=reply --field id=n
+    vidpost score merged.json --benchmark v_star:where --published m_vIoU=25.9
+    vidpost score ovo/Gemini --benchmark ovo_bench --repeats all --published EPM/accuracy=58.59
+
+    Said are: the score and over how many items, what was left out, the marks that the log itself
+    holds, and the score by a rule that reads more. Exit code 1 if a --published number is none of
+    those that the log gives.
     """
     from reproductions.shared.evaluation.score import LogError, score_log
 
@@ -133,6 +160,7 @@ def log_(
             join={role: Path(file) for role, file in _pairs(join, "join").items()},
             by=by,
             published=_pairs(published, "published"),
+            meteor_java=meteor_java,
         )
     except KeyError as error:
         raise UserError(str(error.args[0])) from None
@@ -161,6 +189,12 @@ def _lines(report: Any, show: int) -> Iterable[str]:
     if report.interval:
         low, high, method = report.interval
         yield f"95 % interval {low:.4f} to {high:.4f} ({method})"
+    for name, (value, differs) in report.marks.items():
+        yield f"the log's own marks ({name}): {_number(value)}; {differs} items differ"
+    for name, value in report.values.items():
+        yield f"mean of the log's own values ({name}): {_number(value)}  n {value.n}"
+    for name, value in list(report.repeats_counted.items())[:1]:
+        yield f"with {report.counts['repeats']} repeats counted too: {name} {_number(value)}"
     for name, value in report.missing_wrong.items():
         yield f"with {report.counts['missing']} missing items as wrong: {name} {_number(value)}"
         break
@@ -170,7 +204,7 @@ def _lines(report: Any, show: int) -> Iterable[str]:
             first = next(iter(numbers))
             other = report.other_groups.get(title, {}).get(label, {})
             row = f"  {label:34} {first} {_number(numbers[first])} (n {numbers[first].n})"
-            yield row + (f"  {report.against} {_number(other[first])}" if other else "")
+            yield row + (f"  {report.against} {_number(other[first])}" if first in other else "")
     if report.published:
         yield "\npublished"
         for row in report.published:

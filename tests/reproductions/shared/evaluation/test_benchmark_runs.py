@@ -89,7 +89,7 @@ def test_the_score_says_over_how_many_items(data, tmp_path):
     assert found.groups["duration"]["short"].n == 4 and found.groups["duration"]["long"].n == 2
     card = read_card(found.card)
     assert (card.kind, card.n, card.score, card.benchmark) == ("miniature", 6, 0.5, "video_mme")
-    assert card.interval_method == "percentile bootstrap over 3 videos"
+    assert card.interval_method == "Wilson score interval over 3 videos"  # one of two right in each
     assert any("over 6 of 8 items" in note for note in card.notes)
     missing = json.loads((tmp_path / "out" / "missing.json").read_text())
     assert missing["videos"] == {"v3": 2}
