@@ -171,6 +171,18 @@ class Benchmark:
             raise KeyError(f"{self.id}: no rule of {name} is known here. There are: {known}.")
         raise KeyError(f"{self.id}: no rule '{name}'. There are: {known}.")
 
+    def split(self, name: str) -> tuple[str, Split]:
+        """The split of a name, "" for the first one, with its name.
+
+        Raises:
+            KeyError: Unknown; the message lists what there is.
+        """
+        name = name or next(iter(self.splits))
+        if name not in self.splits:
+            known = ", ".join(self.splits)
+            raise KeyError(f"{self.id}: no split '{name}'. There are: {known}.")
+        return name, self.splits[name]
+
     def numbers(self, samples: Sequence[Sample], graded: Sequence[Graded]) -> dict[str, Number]:
         """All scores: those of the shape, then the benchmark's own totals."""
         found = self.shape.numbers(samples, graded)
@@ -276,11 +288,7 @@ def load(
         KeyError: No such split.
         FileProblem: No question file, or one that is not as published.
     """
-    split = split or next(iter(benchmark.splits))
-    if split not in benchmark.splits:
-        known = ", ".join(benchmark.splits)
-        raise KeyError(f"{benchmark.id}: no split '{split}'. There are: {known}.")
-    chosen = benchmark.splits[split]
+    split, chosen = benchmark.split(split)
     files: list[Path] = []
     for pattern in chosen.files:
         files = files or [f for f in sorted(folder.glob(pattern)) if f.is_file()]

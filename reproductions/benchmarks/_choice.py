@@ -136,8 +136,36 @@ def split_options(text: str) -> tuple[str, list[str]]:
     return question, [f.strip() for f in found]
 
 
+def split_row(text: str) -> tuple[str, list[str]]:
+    """(question, options) of a question that ends with its options in one line: "A. x, B. y".
+
+    Raises:
+        ValueError: There is no "A." followed by "B.".
+    """
+    marks: list[re.Match[str]] = []
+    for letter in LETTERS:
+        mark = re.compile(rf"(?:^|(?<=[\s?:]))\(?{letter}[.)]\s*")
+        found = mark.search(text, marks[-1].end() if marks else 0)
+        if found is None:
+            break
+        marks.append(found)
+    if len(marks) < 2:
+        raise ValueError(f"no options A, B, .. in {text[-60:]!r}")
+    ends = [m.start() for m in marks[1:]] + [len(text)]
+    options = [text[m.end() : e].strip().rstrip(",;") for m, e in zip(marks, ends, strict=True)]
+    return text[: marks[0].start()].strip(), options
+
+
 def _plain(text: str) -> str:
     return " ".join(text.strip().rstrip(".").lower().split())
+
+
+def directly(sample: Sample) -> str:
+    """The wording of LLaVA and its kin, published by many sets; ours for sets that publish none."""
+    return (
+        f"{sample.question}\n{ask(sample)}\n"
+        "Answer with the option's letter from the given choices directly."
+    )
 
 
 def ask(sample: Sample, *, option: str = "{letter}. {text}", join: str = "\n") -> str:
@@ -251,8 +279,12 @@ READERS: dict[str, Reader] = {
         t.strip(), "D", ignore_case=False, which=-1
     ),
     "lmms_eval_capital": _first_capital(choice.JOINED_PREFIXES),
+    "lmms_eval_mme_v2": _first_capital(
+        (*choice.PREFIXES[:6], "Final Answer:", *choice.PREFIXES[6:], "Answer:", "Option:")
+    ),
     # VLMEvalKit @e8e78f0
     "vlmevalkit_capital": _first_capital(official.ANSWER_PREFIXES),
+    "vlmevalkit_v2p": _first_capital((*choice.PREFIXES, "Answer:", "Option:")),
     "vlmevalkit_holmes": lambda t, x, c: official.holmes(t),
     "vlmevalkit_spatial": _spatial,
     "vlmevalkit_mmmu": lambda t, x, c: choice.last_marked(t, x, c),

@@ -58,10 +58,12 @@ def read_records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     if not text.strip():
         raise FileProblem(f"{path}: is empty. Download it again.")
     if name.endswith((".csv", ".tsv")):
-        yield from _table(path, text, "\t" if name.endswith(".tsv") else ",")
+        # TGIF-QA publishes tables with tabs as .csv.
+        tabs = name.endswith(".tsv") or "\t" in text.lstrip().partition("\n")[0]
+        yield from _table(path, text, "\t" if tabs else ",")
     elif name.endswith(".txt"):
         yield from _sentences(path, text)
-    elif name.endswith(".jsonl") or not _whole(text):
+    elif not _whole(text) or (name.endswith(".jsonl") and text.lstrip()[0] != "["):
         yield from _lines(path, text)
     else:
         yield from _json(path, text)
@@ -174,6 +176,23 @@ def _table(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, dict[st
         raise FileProblem(f"{path}:{reader.line_num}: {error}. Repair the line.") from None
 
 
+def read_columns(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(line, {"columns": [..]}) of a text file of words with blanks between them.
+
+    Raises:
+        FileProblem: It is missing, empty or no text.
+    """
+    try:
+        text = _bytes(path).decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise FileProblem(f"{path}: not readable ({error}). Download it again.") from None
+    if not text.strip():
+        raise FileProblem(f"{path}: is empty. Download it again.")
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.strip():
+            yield number, {"columns": line.split()}
+
+
 def _sentences(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
@@ -235,10 +254,10 @@ MAX_SUBTITLES = 8 * 2**20
 
 
 def read_subtitles(path: Path) -> str:
-    """The spoken text of a subtitle file (srt, vtt, or LongVideoBench's JSON), a line a cue.
+    """The spoken text of a subtitle file (srt, vtt, LongVideoBench's JSON), a line a cue.
 
-    Numbers, times and markup are dropped; repeated lines, as automatic subtitles have them, stand
-    once.
+    JSON lines hold a word each and give one line. Numbers, times and markup are dropped; repeated
+    lines, as automatic subtitles have them, stand once.
 
     Raises:
         FileProblem: It is too large or cannot be read.
@@ -248,6 +267,8 @@ def read_subtitles(path: Path) -> str:
             f"{path}: more than {MAX_SUBTITLES} bytes of subtitles. Shorten the file."
         )
     text = path.read_text(encoding="utf-8-sig", errors="replace")
+    if path.suffix == ".jsonl":  # a word a line, as Video-MME-v2 has them
+        return " ".join(str(word.get("text", "")) for _, word in _lines(path, text))
     if path.suffix == ".json":
         try:
             cues = json.loads(text)

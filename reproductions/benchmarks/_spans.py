@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from reproductions.benchmarks._base import Graded, Number, Rule, Shape
-from reproductions.benchmarks._choice import CHOICE, READERS, by_letter, letter_of
+from reproductions.benchmarks._choice import CHOICE, READERS, ask, by_letter, letter_of
 from reproductions.metrics.highlight_map import CLIP, highlight_map, hit_at_1, positives
 from reproductions.metrics.iop import iop
 from reproductions.metrics.map_at_iou import THRESHOLDS, moment_ap
@@ -64,6 +64,14 @@ def when(sample: Sample) -> str:
     return (
         f"When does this happen in the video: {sample.question}\nAnswer with the start and the end "
         'in seconds, in the form "12.54 to 17.83".'
+    )
+
+
+def which_and_when(sample: Sample) -> str:
+    """The same for sets that want an option and the moment that shows it."""
+    return (
+        f"{sample.question}\n{ask(sample)}\nAnswer with the option's letter, and with the start "
+        'and end in seconds of the moment that shows it, in the form "B, 12.5 to 17.0".'
     )
 
 

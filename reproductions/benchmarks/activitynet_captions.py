@@ -43,7 +43,7 @@ def _whole(record: Mapping[str, Any]) -> Sample:
 
 
 VIDEOS = ("{video}.mp4", "videos/{video}.mp4", "{video}.mkv", "{video}.webm")
-SOURCE = "captions.zip of the authors: val_1.json, val_2.json (recalled)"
+SOURCE = "ranjaykrishna/densevid_eval@9d4045a evaluate.py (references val_1.json, val_2.json)"
 
 DENSE_BENCHMARK = Benchmark(
     id="activitynet_captions",
@@ -56,7 +56,7 @@ DENSE_BENCHMARK = Benchmark(
     rules={"paper": "dense"},
     hub="friedrichor/ActivityNet_Captions",
     source=SOURCE,
-    prompt_source="huangb23/VTimeLLM and RenShuhuai-Andy/TimeChat ask so (recalled)",
+    prompt_source="RenShuhuai-Andy/TimeChat@c60b332 prompts/dvc_description.txt, less its example",
     extra="val_2.json",
 )
 BENCHMARK = Benchmark(

@@ -28,14 +28,15 @@ BENCHMARK = Benchmark(
         f"{s.question.capitalize()}? Answer the question using a single word or phrase."
     ),
     splits={
-        "test": Split(("test_q.json", "**/test-*.parquet"), 8000),
+        "test": Split(("test_q.json", "dataset/test_q.json", "**/test-*.parquet"), 8000),
         "val": Split(("val_q.json",), 18000),
     },
     videos=("{video}.mp4", "videos/{video}.mp4", "{video}.mkv", "{video}.webm"),
     rules={"paper": "judge", "lmms_eval": "judge"},
     by={"type": lambda s: s.task},
     hub="lmms-eval/ActivityNetQA",
-    source=f"MILVLG/activitynet-qa test_q.json, test_a.json (recalled); {LMMS_EVAL}activitynetqa",
+    source=f"MILVLG/activitynet-qa@2cf80ae dataset/test_{{q,a}}.json; {LMMS_EVAL}activitynetqa",
     prompt_source=f"{LMMS_EVAL}activitynetqa",
     extra="test_a.json",
+    license="MIT, non-commercial (README)",
 )

@@ -54,6 +54,6 @@ BENCHMARK = Benchmark(
     rules={"paper": "sets"},
     by={"type": lambda s: s.task},
     license="CC0-1.0",
-    source="CLEVRER validation.json (recalled)",
+    source="chuangg/CLEVRER@98b8420 executor/get_results.py (fields it reads)",
     prompt_source="ours",
 )

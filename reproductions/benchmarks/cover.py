@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reproductions.benchmarks._base import LMMS_EVAL, Benchmark, Split
-from reproductions.benchmarks._choice import CHOICE, ask, mcq
+from reproductions.benchmarks._choice import CHOICE, directly, mcq
 from reproductions.shared.method import Sample
 
 
@@ -26,9 +26,7 @@ BENCHMARK = Benchmark(
     metrics=("accuracy",),
     shape=CHOICE,
     sample=_sample,
-    prompt=lambda s: (
-        f"{s.question}\n{ask(s)}\nAnswer with the option's letter from the given choices directly."
-    ),
+    prompt=directly,
     splits={"test": Split(("**/test-*.parquet", "*.json"))},
     videos=("{video}", "videos/{video}", "videos/{video}.mp4"),
     rules={"paper": "careful", "lmms_eval": "lmms_eval_position"},

@@ -11,7 +11,11 @@ from reproductions.shared.method import Sample
 
 
 def _sample(record: Mapping[str, Any]) -> Sample:
-    gold = record.get("caption") or record.get("description") or record["response"]
+    """A record of the repository (messages, its file a placeholder) or of the hub's copy."""
+    if "messages" in record:
+        gold = record["messages"][-1]["content"][0]["reference"]
+    else:
+        gold = record.get("caption") or record.get("description") or record["response"]
     video = record.get("video_file") or record.get("video") or f"{record['idx']}.mp4"
     return Sample(
         str(record.get("idx", record["_place"])),
@@ -28,10 +32,15 @@ BENCHMARK = Benchmark(
     shape=OPEN,
     sample=_sample,
     prompt=lambda s: "Describe the video in detail.",
-    splits={"test": Split(("*.json*", "**/*.parquet"), 1000)},
+    splits={
+        "test": Split(
+            ("DREAM-1k.jsonl", "data/annotations/DREAM-1k.jsonl", "*.json*", "**/*.parquet"), 1000
+        )
+    },
     videos=("{video}", "video/{video}", "videos/{video}"),
     rules={"paper": "judge_1"},
     hub="omni-research/DREAM-1K",
-    source="bytedance/tarsier@63de87a README; field names vary between releases (recalled)",
+    license="Apache-2.0 (repository)",
+    source="bytedance/tarsier@63de87a data/annotations/DREAM-1k.jsonl",
     prompt_source="bytedance/tarsier@63de87a README",
 )

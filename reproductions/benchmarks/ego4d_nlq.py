@@ -39,6 +39,6 @@ BENCHMARK = Benchmark(
     videos=("{video}.mp4", "clips/{video}.mp4", "videos/{video}.mp4"),
     rules={"paper": "spans"},
     hub="yeliudev/VideoMind-Dataset",
-    source="EGO4D/episodic-memory NLQ README (recalled); yeliudev/VideoMind@6721d25 data format",
+    source="EGO4D/episodic-memory@5275b95 NLQ/VSLNet/utils; yeliudev/VideoMind@6721d25 data format",
     prompt_source="ours",
 )

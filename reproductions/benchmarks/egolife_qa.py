@@ -29,6 +29,6 @@ BENCHMARK = Benchmark(
     rules={"paper": "careful"},
     by={"task": lambda s: s.task},
     hub="lmms-lab/EgoLife",
-    source="EvolvingLMMs-Lab/EgoLife README (recalled)",
+    source="EvolvingLMMs-Lab/EgoLife@7a97157 EgoRAG/README.md",
     prompt_source="ours",
 )

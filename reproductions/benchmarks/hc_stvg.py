@@ -33,10 +33,10 @@ BENCHMARK = Benchmark(
     ),
     splits={
         "v1_test": Split(("test.json", "hcstvg_v1/test.json"), 1160),
-        "v2_val": Split(("val_v2.json", "hcstvg_v2/test.json", "val.json"), 2000),
+        "v2_val": Split(("valv2.json", "val_v2.json", "hcstvg_v2/test.json", "val.json"), 2000),
     },
     videos=("{video}", "video/{video}", "videos/{video}", "{stem}.mp4"),
     rules={"paper": "corners"},
-    source="tzhhhh123/HC-STVG@94ab6e9 README; fields recalled",
+    source="tzhhhh123/HC-STVG@94ab6e9 README; antoyang/TubeDETR@d70c0ee preproc (v2)",
     prompt_source="ours",
 )

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from reproductions.benchmarks._base import LMMS_EVAL, Benchmark, Split
-from reproductions.benchmarks._choice import CHOICE, ask, mcq
+from reproductions.benchmarks._choice import CHOICE, directly, mcq
 from reproductions.shared.method import Sample
 
 
@@ -26,9 +26,7 @@ BENCHMARK = Benchmark(
     metrics=("accuracy", "mira_rubric"),
     shape=CHOICE,
     sample=_sample,
-    prompt=lambda s: (
-        f"{s.question}\n{ask(s)}\nAnswer with the option's letter from the given choices directly."
-    ),
+    prompt=directly,
     splits={"test": Split(("minerva.json",), 1515)},
     videos=("{video}.mp4", "videos/{video}.mp4", "{video}.mkv", "{video}.webm"),
     rules={"paper": "careful", "lmms_eval": "lmms_eval_minerva"},

@@ -43,5 +43,5 @@ BENCHMARK = Benchmark(
     rules={"paper": "judge", "lmms_eval": "judge"},
     by={"mode": lambda s: s.task},
     hub="Enxin/lmms_MovieChat_test",
-    source=f"{LMMS_EVAL}moviechat; rese1f/MovieChat annotations (recalled)",
+    source=f"{LMMS_EVAL}moviechat; rese1f/MovieChat@ba9bb80 eval_code/result_prepare",
 )

@@ -15,6 +15,6 @@ BENCHMARK = Benchmark(
     videos=("{video}.mp4", "{video}.avi", "videos/{video}.mp4", "videos/{video}.avi"),
     rules={"paper": "exact_match", "lmms_eval": "judge"},
     by={"word": lambda s: s.task},
-    source="xudejing/video-question-answering test_qa.json (recalled)",
+    source="xudejing/video-question-answering@462f6e5 preprocess_msrvttqa.py, util/dataset.py",
     prompt_source="ours",
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from reproductions.benchmarks._base import LMMS_EVAL, Benchmark, Split
-from reproductions.benchmarks._choice import CHOICE, ask, mcq
+from reproductions.benchmarks._choice import CHOICE, directly, mcq
 from reproductions.shared.method import Sample
 
 
@@ -31,9 +31,7 @@ BENCHMARK = Benchmark(
     metrics=("accuracy",),
     shape=CHOICE,
     sample=_sample,
-    prompt=lambda s: (
-        f"{s.question}\n{ask(s)}\nAnswer with the option's letter from the given choices directly."
-    ),
+    prompt=directly,
     splits={
         "valid": Split(("mc_question_valid.json", "all_valid.json", "mc_question_val/*.parquet")),
         "test": Split(("mc_question_test.json", "mc_question/*.parquet"), gold=False),

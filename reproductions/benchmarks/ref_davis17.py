@@ -17,7 +17,7 @@ BENCHMARK = Benchmark(
     videos=("JPEGImages/{video}/00000.jpg", "{video}.mp4", "videos/{video}.mp4"),
     rules={"paper": "davis"},
     hub="kcz358/RVOS-Ref-DAVIS17",
-    source="Ref-DAVIS17 in the form of Ref-YouTube-VOS (recalled)",
+    source="cilinyan/VISA@ec158fd tools/eval_davis17.py; showlab/VideoLISA@146f2bc refdavis",
     prompt_source="ours",
     extra="mask_dict.json",
 )

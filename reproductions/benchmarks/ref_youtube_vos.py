@@ -19,7 +19,7 @@ BENCHMARK = Benchmark(
     videos=("JPEGImages/{video}/00000.jpg", "{video}.mp4", "videos/{video}.mp4"),
     rules={"paper": "davis"},
     hub="kcz358/RVOS-Ref-YT-VOS",
-    source="Ref-YouTube-VOS meta_expressions.json (recalled)",
+    source="cilinyan/VISA@ec158fd utils/d2_datasets/refytvos_utils.py reads meta_expressions.json",
     prompt_source="ours",
     extra="mask_dict.json",
 )

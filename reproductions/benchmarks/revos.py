@@ -14,7 +14,7 @@ BENCHMARK = Benchmark(
     splits={"valid": Split(("meta_expressions_valid_.json", "meta_expressions_valid*.json"))},
     videos=("JPEGImages/{video}/00000.jpg", "{video}.mp4", "videos/{video}.mp4"),
     rules={"paper": "davis"},
-    source="cilinyan/VISA@ec158fd README (format of Ref-YouTube-VOS with mask_dict.json, recalled)",
+    source="cilinyan/ReVOS-api@2633da9 README; cilinyan/VISA@ec158fd tools/eval_revos.py",
     prompt_source="ours",
     extra="mask_dict.json",
 )

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from reproductions.benchmarks._base import Benchmark, Split
-from reproductions.benchmarks._choice import ask, mcq
-from reproductions.benchmarks._spans import GROUNDED, spans_text
+from reproductions.benchmarks._choice import mcq
+from reproductions.benchmarks._spans import GROUNDED, spans_text, which_and_when
 from reproductions.shared.method import Sample
 
 
@@ -30,10 +30,7 @@ BENCHMARK = Benchmark(
     metrics=("acc_at_iou", "accuracy", "miou", "recall_at_iou"),
     shape=GROUNDED,
     sample=_sample,
-    prompt=lambda s: (
-        f"{s.question}\n{ask(s)}\nAnswer with the option's letter, and with the start and end in "
-        'seconds of the moment that shows it, in the form "B, 12.5 to 17.0".'
-    ),
+    prompt=which_and_when,
     splits={
         "val": Split(("rextime_val.json", "rextime_val.jsonl"), 921),
         "test": Split(("rextime_test_release.json",), 2143, gold=False),

@@ -21,7 +21,7 @@ def _sample(record: Mapping[str, Any]) -> Iterator[Sample]:
     for i, (span, query) in enumerate(zip(record["timestamps"], record["sentences"], strict=True)):
         yield moment(
             f"{record['key']}-{i}", query, [[span[0] / fps, span[1] / fps]],
-            video=str(record["key"]).removesuffix("-cam-002.avi"),
+            video=str(record["key"]).removesuffix(".avi").removesuffix("-cam-002"),
             duration=record["num_frames"] / fps,
         )  # fmt: skip
 
@@ -45,8 +45,8 @@ BENCHMARK = Benchmark(
     rules={"paper": "spans"},
     hub="yeliudev/VideoMind-Dataset",
     source=(
-        "microsoft/2D-TAN data/TACoS (frames and fps, recalled); yeliudev/VideoMind@6721d25 "
-        "data format"
+        "EGO4D/episodic-memory@5275b95 NLQ/2D-TAN/data/TACoS (2D-TAN's files); "
+        "yeliudev/VideoMind@6721d25 data format"
     ),
     prompt_source="ours",
 )

@@ -49,5 +49,5 @@ BENCHMARK = Benchmark(
     by={"part": lambda s: s.task},
     hub="lmms-eval/VideoChatGPT",
     license="CC-BY-SA-4.0",
-    source=f"{LMMS_EVAL}videochatgpt; mbzuai-oryx/Video-ChatGPT quantitative_evaluation (recalled)",
+    source=f"{LMMS_EVAL}videochatgpt; mbzuai-oryx/Video-ChatGPT@659e04b quantitative_evaluation",
 )

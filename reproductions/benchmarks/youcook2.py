@@ -37,7 +37,7 @@ def _whole(record: Mapping[str, Any]) -> Sample:
 
 FILES = ("youcookii_annotations_trainval.json",)
 VIDEOS = ("{video}.mp4", "videos/{video}.mp4", "{video}.mkv", "{video}.webm", "{video}")
-SOURCE = "youcookii_annotations_trainval.json (recalled)"
+SOURCE = "youcookii_annotations_trainval.json, as public code reads its database"
 
 DENSE_BENCHMARK = Benchmark(
     id="youcook2",
@@ -54,7 +54,7 @@ DENSE_BENCHMARK = Benchmark(
     rules={"paper": "dense"},
     hub="lmms-eval/YouCook2",
     source=SOURCE,
-    prompt_source="RenShuhuai-Andy/TimeChat asks so (recalled)",
+    prompt_source="RenShuhuai-Andy/TimeChat@c60b332 action_locate_prompts.json",
 )
 BENCHMARK = Benchmark(
     id="youcook2",
