@@ -18,6 +18,11 @@ from reproductions.shared.prompts import describe, from_notes, from_part
 HELPFUL = 0.5  # our choice: the likelier of yes and no
 
 
+def spelled(sample: Sample, said: str) -> str:
+    """An answer as words: the option that a letter stands for."""
+    return next((o for o in sample.options if o[:1].casefold() == said), said)
+
+
 def decode(sample: Sample, generator: Generator, context: Context) -> Prediction:
     """Map captions, reduce to notes; map the question, reduce to an answer."""
     set_ = context.settings
@@ -31,9 +36,8 @@ def decode(sample: Sample, generator: Generator, context: Context) -> Prediction
     asked = [request(sample, from_part(sample, cut[i]), looks[i]) for i in useful]
     parts = generator.generate(asked, greedy(context))
     for i, found in zip(useful, parts, strict=True):
-        said = answer_of(found[0].text)
-        if said and not sample.options:  # letters mean nothing without the thought
-            notes[i] += f"; answer here: {said}"
+        if said := answer_of(found[0].text):
+            notes[i] += f"; answer here: {spelled(sample, said)}"
     final = request(sample, from_notes(sample, "\n".join(notes)), None)
     text = generator.generate([final], greedy(context))[0][0].text
     trace = (

@@ -411,7 +411,9 @@ def test_mr_video_maps_and_reduces():
     assert [len(c) for c in generator.calls] == [6, 6, 2, 1]
     assert answer.evidence == ((16.0, 24.0), (40.0, 48.0)) and answer.text == tagged("B")
     final = said(generator.requests[-1])
-    assert final.count("\n") >= 6 and "16.0 to 24.0: 17.0s blue" in final
+    assert final.count("\n") >= 6
+    assert "16.0 to 24.0: 17.0s blue; answer here: B. blue\n" in final
+    assert final.count("answer here") == 2  # of the clips that help
 
 
 def test_silvr_takes_the_shortest_clips_whose_captions_fit():
