@@ -54,6 +54,7 @@ class Verdict:
         claim: Id of the claim.
         statement: The claim in one sentence.
         compare: The two methods.
+        metric: What the mean score of these questions is.
         tasks: Tasks that were counted; () for all.
         seeds: Seeds of the runs.
         scores: Method -> one score a seed.
@@ -67,6 +68,7 @@ class Verdict:
     claim: str
     statement: str
     compare: tuple[str, str]
+    metric: str
     tasks: tuple[str, ...]
     seeds: tuple[int, ...]
     scores: dict[str, list[float]]
@@ -146,6 +148,7 @@ def test_claim(
         claim=claim.id,
         statement=claim.statement,
         compare=claim.compare,
+        metric=claim.metric,
         tasks=claim.tasks,
         seeds=tuple(seeds),
         scores=scores,
@@ -284,6 +287,7 @@ def _write(verdict: Verdict, folder: Path, options: Options) -> None:
             "hardware": one.hardware.model_copy(update={"hours": round(hours, 3)}),
             "seeds": list(verdict.seeds),
             "checkpoint": {"stage": one.checkpoint.stage, "sha256": None},
+            "metric": verdict.metric,
             "task": ", ".join(verdict.tasks) or "all",
             "n": sum(row["n"] for row in rows[a]),
             "score": mean.estimate,
