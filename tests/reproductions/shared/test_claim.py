@@ -73,7 +73,11 @@ def test_the_card_holds_both_methods_on_the_questions_of_the_claim(tested):
         assert row.n == len(records) and row.task == "needle"
         assert row.score == pytest.approx(sum(r["score"] for r in records) / len(records))
         assert row.cost.tokens_out == sum(r["tokens_out"] for r in records)
-    assert card.metric == "miou" and card.seeds == (0, 1) and card.n == sum(s.n for s in card.scores[:2])
+    assert (
+        card.metric == "miou"
+        and card.seeds == (0, 1)
+        and card.n == sum(s.n for s in card.scores[:2])
+    )
     difference = [a.score - b.score for a, b in zip(card.scores[:2], card.scores[2:], strict=True)]
     assert verdict.differences == pytest.approx(difference)
     (compared,) = card.comparisons
