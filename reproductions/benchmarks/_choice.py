@@ -8,6 +8,7 @@ import string
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from reproductions.benchmarks import _harness
 from reproductions.benchmarks._base import Graded, Number, Rule, Shape
 from reproductions.metrics.accuracy import accuracy, macro_accuracy
 from reproductions.shared.method import Sample
@@ -251,8 +252,17 @@ def _mvbench(text: str, letters: Sequence[str], contents: Mapping[str, str]) -> 
 
 
 def _spatial(text: str, letters: Sequence[str], contents: Mapping[str, str]) -> str:
-    found = official.spatial_option(text, [f"{x}. {t}" for x, t in contents.items()])
+    found = official.spatial_option(text)
     return found if isinstance(found, str) else ""
+
+
+def _without_thoughts(text: str) -> str:
+    """The text without what stands from every <think> to its </think>."""
+    kept, at = [], 0
+    while (start := text.find("<think>", at)) >= 0 and (end := text.find("</think>", start)) >= 0:
+        kept.append(text[at:start])
+        at = end + len("</think>")
+    return "".join([*kept, text[at:]])
 
 
 def _first_capital(prefixes: Sequence[str], last: str = "") -> Reader:
@@ -270,21 +280,34 @@ READERS: dict[str, Reader] = {
     "lmms_eval_mmmu": lambda t, x, c: (
         choice.last_marked(t, x, c, forms=official.MMMU_FORMS) or official.RANDOM
     ),
-    "lmms_eval_egoschema": lambda t, x, c: str(official.egoschema(t, x, dict(c))[0]),
+    "lmms_eval_egoschema": lambda t, x, c: str(
+        official.egoschema(t, x, {k: f"{k}. {v}" for k, v in c.items()})[0]
+    ),
     "lmms_eval_capital_or_first": lambda t, x, c: official.capital_or_first(t, x, dict(c)),
     "lmms_eval_capital_or_random": lambda t, x, c: official.capital_or_random(t, x, dict(c)),
-    "lmms_eval_minerva": lambda t, x, c: official.minerva(t),
-    "lmms_eval_word": lambda t, x, c: choice.word_letter(t, x[-1]),
-    "lmms_eval_last_word": lambda t, x, c: choice.word_letter(
-        t.strip(), "D", ignore_case=False, which=-1
-    ),
+    "lmms_eval_minerva": lambda t, x, c: official.minerva(t) or official.RANDOM,
+    "lmms_eval_tvbench": lambda t, x, c: official.tvbench(t, list(c.values())),
+    "lmms_eval_perception_test": lambda t, x, c: choice.word_letter(t, "D", ignore_case=False),
+    "lmms_eval_cg_bench": lambda t, x, c: choice.position_letter(t, _harness.CG_BENCH),
+    "lmms_eval_lsdbench": lambda t, x, c: _harness.lsdbench(t),
+    "lmms_eval_cinepile": lambda t, x, c: _harness.cinepile(t, c),
+    "lmms_eval_cover": lambda t, x, c: _harness.cover(t),
+    "lmms_eval_motionbench": lambda t, x, c: _harness.motionbench(t),
+    "lmms_eval_neptune": lambda t, x, c: _harness.neptune(t, c),
+    "lmms_eval_scivideobench": lambda t, x, c: _harness.scivideobench(t),
+    "lmms_eval_threedsr_bench": lambda t, x, c: _harness.threedsr_bench(t),
+    "lmms_eval_omni_bench": lambda t, x, c: _harness.omni_bench(t, x),
+    "lmms_eval_video_tt": _first_capital(choice.PREFIXES, "E"),
     "lmms_eval_capital": _first_capital(choice.JOINED_PREFIXES),
     "lmms_eval_mme_v2": _first_capital(
         (*choice.PREFIXES[:6], "Final Answer:", *choice.PREFIXES[6:], "Answer:", "Option:")
     ),
     # VLMEvalKit @e8e78f0
     "vlmevalkit_capital": _first_capital(official.ANSWER_PREFIXES),
-    "vlmevalkit_v2p": _first_capital((*choice.PREFIXES, "Answer:", "Option:")),
+    "vlmevalkit_longvideobench": _first_capital(official.ANSWER_PREFIXES, "E"),
+    "vlmevalkit_v2p": lambda t, x, c: choice.first_capital(
+        _without_thoughts(t), "D", (*choice.PREFIXES, "Answer:", "Option:")
+    ),
     "vlmevalkit_holmes": lambda t, x, c: official.holmes(t),
     "vlmevalkit_spatial": _spatial,
     "vlmevalkit_mmmu": lambda t, x, c: choice.last_marked(t, x, c),
@@ -371,11 +394,21 @@ def _vlm_mvbench(sample: Sample, prediction: Any) -> Graded:
     return Graded(text.strip()[:80] or None, {"accuracy": float(right)})
 
 
+def _vlm_cg_bench(sample: Sample, prediction: Any) -> Graded:
+    """VLMEvalKit's CG-Bench: the fenced result is the gold letter, else any lone letter is."""
+    text = _prediction(prediction)
+    if text is None:
+        return Graded(None, {"accuracy": 0.0}, "no answer")
+    found = official.cgbench_result(text, f"right_answer='{sample.answer}'")
+    return Graded(text.strip()[:80] or None, {"accuracy": float(found == 1)})
+
+
 CHOICE = Shape(
     name="choice",
     rules={
         "tempcompass": _tempcompass,
         "vlmevalkit_mvbench": _vlm_mvbench,
+        "vlmevalkit_cg_bench": _vlm_cg_bench,
         **{name: by_letter(reader) for name, reader in READERS.items()},
         **{name: by_score(name) for name in rules.ACCURACY},
     },

@@ -7,11 +7,13 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from reproductions.benchmarks import _harness
 from reproductions.benchmarks._base import Graded, Number, Rule, Shape
 from reproductions.benchmarks._choice import READERS, by_letter, letter_of
 from reproductions.metrics.mra import video_r1_mra, vsi_bench_mra
 from reproductions.shared.method import Sample
 from reproductions.shared.rewards import numbers
+from reproductions.shared.rewards.official import evaluation as official
 from reproductions.shared.rewards.tags import extract_tag, find_tag
 
 NUMERAL = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d{1,15})(?:\.\d{1,15})?")
@@ -104,8 +106,8 @@ QUANTITY = Shape(
         "lmms_eval_vsi": by_number("vsi_bench", numbers.composed_number, vsi_bench_mra),
         "vlmevalkit_spatial": by_number(
             "vlmevalkit_spatial",
-            numbers.last_number,
-            lambda p, g: numbers.mra(p, g, signed=False),
+            official.spatial_number,
+            lambda p, g: official.absolute_mra(p, g, 0.5, 0.95, 0.05),
         ),
         "video_r1": by_number(
             "tagged",
@@ -169,6 +171,7 @@ COUNT = Shape(
         "count": by_count(careful_number),
         "exact": by_count(lambda t: numbers.finite(t.strip())),
         "last_number": by_count(numbers.last_number),
+        "lmms_eval_count": by_count(_harness.count),
     },
     better="count",
     numbers=count_numbers,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from reproductions.benchmarks._base import Graded, Number, Rule, Shape
-from reproductions.benchmarks._choice import CHOICE, READERS, ask, by_letter, letter_of
+from reproductions.benchmarks._choice import CHOICE, READERS, ask, letter_of
 from reproductions.metrics.highlight_map import CLIP, highlight_map, hit_at_1, positives
 from reproductions.metrics.iop import iop
 from reproductions.metrics.map_at_iou import THRESHOLDS, moment_ap
@@ -314,7 +314,7 @@ def grounded(letter: str, spans: str = "spans", measure: Measure = _measure) -> 
     The span is logged in a field of its own, or stands in the text. Acc@GQA: right, with IoP of at
     least 0.5 to some gold span; Acc@IoU: right, with IoU of at least 0.5 (ReXTime, CG-Bench).
     """
-    read_letter, parse = by_letter(READERS[letter]), PARSERS[spans][0]
+    read_letter, parse = CHOICE.rules[letter], PARSERS[spans][0]
 
     def rule(sample: Sample, prediction: Any) -> Graded:
         text, own = part(prediction, "prediction"), part(prediction, "span")
@@ -356,7 +356,7 @@ GROUNDED = Shape(
     name="grounded",
     rules={
         "next_gqa": grounded("exact", measure=_next_gqa),
-        **{name: grounded(name) for name in READERS},
+        **{name: grounded(name) for name in (*READERS, "vlmevalkit_cg_bench")},
         **{name: rule for name, rule in CHOICE.rules.items() if name in rules.ACCURACY},
     },
     better="careful",

@@ -36,7 +36,7 @@ BENCHMARK = Benchmark(
     ),
     splits={"test": Split(("**/test-*.parquet", "*.json*"), 1027)},
     videos=("{video}", "videos/{video}", "cg_videos_720p/{video}"),
-    rules={"paper": "count", "lmms_eval": "last_number"},
+    rules={"paper": "count", "lmms_eval": "lmms_eval_count"},
     by={"category": lambda s: s.task},
     hub="CG-Bench/CG-AV-Counting",
     source=f"{LMMS_EVAL}cgav_counting",

@@ -33,7 +33,11 @@ BENCHMARK = Benchmark(
         "full": Split(("cgbench.json",), 12129),
     },
     videos=("cg_videos_720p/{video}.mp4", "{video}.mp4", "videos/{video}.mp4"),
-    rules={"paper": "careful", "lmms_eval": "lmms_eval_position", "vlmevalkit": "careful"},
+    rules={
+        "paper": "careful",
+        "lmms_eval": "lmms_eval_cg_bench",
+        "vlmevalkit": "vlmevalkit_cg_bench",
+    },
     by={"task": lambda s: s.task, "domain": lambda s: str(s.meta.get("domain", ""))},
     hub="CG-Bench/CG-Bench",
     subtitles=("cg_subtitles/{video}.srt", "subtitles/{video}.srt"),

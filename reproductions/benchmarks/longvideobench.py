@@ -40,7 +40,7 @@ BENCHMARK = Benchmark(
     rules={
         "paper": "lmms_eval_capital_or_random",
         "lmms_eval": "lmms_eval_capital_or_random",
-        "vlmevalkit": "vlmevalkit_capital",
+        "vlmevalkit": "vlmevalkit_longvideobench",
     },
     by={"duration": lambda s: str(s.meta.get("duration_group", "")), "task": lambda s: s.task},
     hub="longvideobench/LongVideoBench",

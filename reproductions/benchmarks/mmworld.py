@@ -36,7 +36,7 @@ BENCHMARK = Benchmark(
     ),
     splits={"test": Split(("**/train-*.parquet", "*.json"))},
     videos=("{video}.mp4", "videos/{video}.mp4", "{video}.avi"),
-    rules={"paper": "careful", "lmms_eval": "lmms_eval_position"},
+    rules={"paper": "careful", "lmms_eval": "lmms_eval_capital"},
     by={"task": lambda s: s.task},
     hub="MMWorld/MMWorld",
     source=f"{LMMS_EVAL}mmworld",

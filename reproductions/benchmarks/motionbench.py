@@ -38,7 +38,7 @@ BENCHMARK = Benchmark(
         ),
     },
     videos=("{video}", "self-collected/{video}", "public-dataset/{video}"),
-    rules={"paper": "careful", "lmms_eval": "lmms_eval_position"},
+    rules={"paper": "careful", "lmms_eval": "lmms_eval_motionbench"},
     by={"task": lambda s: s.task},
     hub="THUDM/MotionBench",
     source=f"{LMMS_EVAL}motionbench",

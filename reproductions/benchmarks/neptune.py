@@ -33,7 +33,7 @@ BENCHMARK = Benchmark(
         "mma": Split(("neptune_mma.json", "mma/*.parquet")),
     },
     videos=("{video}", "videos/{video}", "{video}.mp4", "videos/{video}.mp4"),
-    rules={"paper": "careful", "lmms_eval": "lmms_eval_position"},
+    rules={"paper": "careful", "lmms_eval": "lmms_eval_neptune"},
     by={"task": lambda s: s.task},
     hub="lmms-eval/GoogleDeepMind-NEPTUNE",
     license="CC-BY-4.0",

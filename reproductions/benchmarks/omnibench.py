@@ -32,7 +32,7 @@ BENCHMARK = Benchmark(
     ),
     splits={"test": Split(("**/train-*.parquet", "*.json*"), 1142)},
     videos=("videos/{video}", "{video}"),
-    rules={"paper": "careful", "lmms_eval": "lmms_eval_position"},
+    rules={"paper": "careful", "lmms_eval": "lmms_eval_omni_bench"},
     by={"task": lambda s: s.task},
     hub="m-a-p/OmniBench",
     source=f"{LMMS_EVAL}omni_bench",

@@ -37,7 +37,7 @@ BENCHMARK = Benchmark(
         "test": Split(("mc_question_test.json", "mc_question/*.parquet"), gold=False),
     },
     videos=("{video}.mp4", "videos/{video}.mp4"),
-    rules={"paper": "careful", "lmms_eval": "lmms_eval_position"},
+    rules={"paper": "careful", "lmms_eval": "lmms_eval_perception_test"},
     by={"area": lambda s: s.task},
     hub="lmms-eval/PerceptionTest_Val",
     license="CC-BY-4.0",

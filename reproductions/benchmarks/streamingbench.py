@@ -42,7 +42,7 @@ BENCHMARK = Benchmark(
         "contextual": Split(("questions_sqa.json", "*Sequential*.csv", "*Contextual*.csv")),
     },
     videos=("{video}", "videos/{video}", "videos/{video}.mp4"),
-    rules={"paper": "careful", "vlmevalkit": "vlmevalkit_capital"},
+    rules={"paper": "careful"},
     by={"task": lambda s: s.task},
     hub="mjuicem/StreamingBench",
     license="MIT",

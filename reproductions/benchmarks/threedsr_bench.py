@@ -37,11 +37,7 @@ BENCHMARK = Benchmark(
     ),
     splits={"test": Split(("*circular*.tsv", "3dsrbench*.csv", "**/test-*.parquet"))},
     videos=(),
-    rules={
-        "paper": "careful",
-        "lmms_eval": "lmms_eval_position",
-        "vlmevalkit": "vlmevalkit_capital",
-    },
+    rules={"paper": "careful", "lmms_eval": "lmms_eval_threedsr_bench"},
     by={"category": lambda s: s.task},
     totals=all_right_numbers(_rotations, "circular accuracy", "questions"),
     hub="ccvl/3DSRBench",

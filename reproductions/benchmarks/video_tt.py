@@ -35,7 +35,7 @@ BENCHMARK = Benchmark(
     videos=("Benchmark-AllVideos-LQ/{video}.mp4", "{video}.mp4", "videos/{video}.mp4"),
     rules={
         "paper": "lmms_eval_2025",
-        "lmms_eval": "lmms_eval_position",
+        "lmms_eval": "lmms_eval_video_tt",
         "vlmevalkit": "vlmevalkit_capital",
     },
     by={"task": lambda s: s.task},

@@ -423,8 +423,10 @@ def _evaluate(preset: Preset, arch: Architecture, name: str) -> StagePlan:
     weights = arch.parameters * width / GIB
     memory = _with_peak({"weights": weights, "rollout cache": cache}, preset)
     hours = {}
-    if updates is not None:  # one process evaluates, the others have gone
-        hours = {k: v * updates / 3600 for k, v in seconds.items()}
+    if updates is not None:  # the devices that train share the questions
+        hardware = preset.hardware
+        rounds = math.ceil(updates / max(1, hardware.devices - hardware.rollout_devices))
+        hours = {k: v * rounds / 3600 for k, v in seconds.items()}
     return StagePlan(
         name, "evaluate", samples, updates, batch, clip, prompt, answer, 1, 0, flops, memory,
         phases, seconds, hours,
@@ -780,7 +782,7 @@ def _assumptions(preset: Preset) -> tuple[str, ...]:
         f"Memory includes {RESERVE[0]:g} GiB and {RESERVE[1]:.0%} for the CUDA context and gaps.",
         f"Collectives reach {LINK_SHARE:.0%} of the links (H100 450 GB/s, A100 300; {NETWORK:g} "
         f"between machines of {NODE}) and overlap with computing; what is left over is counted.",
-        "Not counted: decoding of videos, judges, idle time. One process evaluates.",
+        "Not counted: decoding of videos, judges, idle time. Devices that train also evaluate.",
     )
 
 

@@ -413,7 +413,11 @@ def _open(
     local = Path(weights).is_dir()
     if engine == "server":
         encoder = reading(read, whole.prompt, choose=choose)
-        return ServerGenerator(str(weights), served, encoder, progress=progress), encoder
+        family = preset.model.family
+        return (
+            ServerGenerator(str(weights), served, encoder, family=family, progress=progress),
+            encoder,
+        )
     try:
         if engine == "hf":
             found: HFGenerator = engine_of(weights, whole, preset, read, _device())

@@ -53,6 +53,7 @@ def generate_in_pieces(rank: int, port: str, checkpoint: str, results: Any) -> N
     from torch.distributed.fsdp import fully_shard
 
     from reproductions.shared import processes
+    from reproductions.shared.inference.vllm import checkpoint_tensors
     from reproductions.shared.models.load import load_model
     from reproductions.shared.training.grpo import whole_model
     from vidpost.catalog.preset import ModelSettings
@@ -71,10 +72,12 @@ def generate_in_pieces(rank: int, port: str, checkpoint: str, results: Any) -> N
     with torch.no_grad(), whole_model(trainer) as whole:
         for _ in range(6 if rank else 1):
             ids = torch.cat([ids, whole(input_ids=ids).logits[:, -1:].argmax(-1)], dim=1)
+        with checkpoint_tensors(whole) as weights:  # what a vLLM server is given
+            sums = {name: float(tensor.double().sum()) for name, tensor in weights}
     loss = model(input_ids=ids[:, :4]).logits.float().logsumexp(-1).mean()
     loss.backward()
     spread = all(p.grad is None or hasattr(p.grad, "to_local") for p in model.parameters())
-    results.put((rank, ids[0].tolist(), round(loss.item(), 5), spread))
+    results.put((rank, ids[0].tolist(), round(loss.item(), 5), spread, sums))
 
 
 def train_on_unlike_samples(

@@ -56,29 +56,26 @@ const ladder = (text, letters, groups) => {
  return "";
 };
 const letters = (text) => new Set(strip(text).replaceAll(" ", "").split(","));
+const TOLD = ["answer", "correct answer", "best answer", "correct option", "best option", "choice",
+ "correct choice"].flatMap((what) => [`the ${what} is`, `${what} is`]).concat("i choose", "i select",
+ "i pick", "my answer is", "my choice is", "옵션", "정답은", "답은", "답:", "答案是", "答案为", "选", "答えは");
+const latest = (at) => {
+ let best = "", most = -1;
+ for (const x of "ABCD") if (at(x) > most) [best, most] = [x, at(x)];
+ return best;
+};
 const place = (text) => {
  text = strip(text);
- const of = (part, pattern) => (part.match(pattern) || [])[1];
- const chars = [...text];
- let found = of(chars.slice(0, 40).join(""), /^[^\p{L}\p{N}_<\\]*([ABCD])(?![\p{L}\p{N}])/u)
-  || of(chars.slice(-10).join(""), re(`([ABCD])[${B}.)\\]!*"']{0,8}$`));
- if (found) return found;
- for (const word of ["answer", "option", "choice"]) {
-  const at = text.toLowerCase().lastIndexOf(word);
-  if (at < 0) continue;
-  const rest = [...text.slice(at + word.length)].slice(0, 40).join("");
-  found = of(rest, re(`^${W}*(?:is|:)${W}*:?${W}*\\(?([ABCD])(?![\\p{L}\\p{N}_])`, "u"));
-  if (found) return found;
- }
- for (const form of ["(*)", "*.", "*:", "*)", "* "]) {
-  let best = "A", most = -1;
-  for (const x of "ABCD") {
-   const at = `${text} `.lastIndexOf(form.replace("*", x));
-   if (at > most) [best, most] = [x, at];
-  }
-  if (most >= 0) return best;
- }
- return mark(text, /[ABCD]/);
+ for (const end of ",.!?;:'\"") text = text.replace(re(`^[${end}]+|[${end}]+$`, "g"), "");
+ const bare = [...strip(text)], alpha = /^\p{L}/u;
+ if (bare.length && "ABCD".includes(bare[0]) && !alpha.test(bare[1] || "")) return bare[0];
+ if (bare.length && "ABCD".includes(bare.at(-1)) && !alpha.test(bare.at(-2) || "")) return bare.at(-1);
+ const lower = text.toLowerCase();
+ const starts = TOLD.filter((p) => lower.includes(p)).map((p) => lower.indexOf(p) + p.length);
+ let found = latest((x) => Math.max(-1, ...starts.map((at) => text.indexOf(x, at))));
+ for (const form of ["(*)", "*.", "*:", "*)", "* ", "*"])
+  found = found || latest((x) => `${text} `.lastIndexOf(form.replace("*", x)));
+ return found;
 };
 const student = (text) => {
  const tagged = tag(text, { or: null });
@@ -119,12 +116,12 @@ const ACCURACY = {
   const found = capital(tag(t, { last: true, lines: false }));
   return is(found && found === g);
  },
- lmms_eval_2025: (t, g) => {
-  const found = capital(tag(t, { or: t }), "D", JOINED);
+ lmms_eval_2025: (t, g, safe) => {
+  const found = capital(safe ? tag(t, { or: t }) : t, "D", JOINED);
   return is(found && found === g);
  },
- lmms_eval_videomme: (t, g) => {
-  const found = place(tag(t, { or: t }));
+ lmms_eval_videomme: (t, g, safe) => {
+  const found = place(safe ? tag(t, { or: t }) : t);
   return is(found && found === g);
  },
  next_event: (t, g, safe) => {
@@ -158,7 +155,7 @@ const ACCURACY = {
  video_r1: (t, g) => is(tag(t) === g),
  video_rts: (t, g) => is(leading(student(t)) === leading(g)),
  videochat_r1: grounded,
- vsi_bench: (t, g) => is(strip(tag(t, { or: t }).split(" ")[0].replace(/\.+$/, ""))
+ vsi_bench: (t, g, safe) => is(strip((safe ? tag(t, { or: t }) : t).split(" ")[0].replace(/\.+$/, ""))
   .toLowerCase() === g.toLowerCase()),
 };
 const compare = (text, gold) => {

@@ -11,6 +11,7 @@ import hashlib
 import inspect
 import json
 import random
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -225,7 +226,7 @@ def run_benchmark(
         _write(folder, samples, records, None, rule_name)
         return empty
     graded = [rule(s, a) for s, a in zip(samples, answers, strict=True)]
-    counts["unread"] = sum(g.read is None for g in graded)
+    counts["unread"] = sum(_unread(s, g.read) for s, g in zip(samples, graded, strict=True))
     _write(folder, samples, records, graded, rule_name)
     numbers = benchmark.numbers(samples, graded)
     interval, how = interval_of(benchmark, samples, graded)
@@ -238,6 +239,15 @@ def run_benchmark(
     return Outcome(
         benchmark.id, rule_name, numbers, interval, counts, sentence, folder, card, groups
     )
+
+
+def _unread(sample: Sample, read: Any) -> bool:
+    """Whether a rule understood nothing; some hand on the whole answer where no letter is."""
+    letters = {option[0] for option in sample.options if option[1:2] == "."}
+    if read in (None, "") or sample.answer not in letters:
+        return read in (None, "")
+    found = re.match(r"\W*(\w)(?!\w)", str(read))
+    return found is None or found[1] not in letters
 
 
 def _ungraded(completions: Sequence[str], **_: Any) -> list[None]:

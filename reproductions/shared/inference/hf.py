@@ -96,7 +96,9 @@ class HFGenerator:
             ]
             for request, prompt in zip(requests, asked, strict=True)
         ]
-        return [several for _, several in sorted(zip(given, answers, strict=True), key=itemgetter(0))]
+        return [
+            several for _, several in sorted(zip(given, answers, strict=True), key=itemgetter(0))
+        ]
 
     def _eos(self) -> list[int]:
         eos = self.model.generation_config.eos_token_id

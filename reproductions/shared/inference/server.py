@@ -48,6 +48,7 @@ from reproductions.shared import processes
 from reproductions.shared.files import published
 from reproductions.shared.inference.engine import Completion, Request, Sampling
 from reproductions.shared.inference.turns import Turn, frames_in, in_order, seed_of, turns_of
+from reproductions.shared.inference.vllm import SLOWER, checkpoint_tensors
 from reproductions.shared.models.encode import VISION_TOKENS, Encoder
 from reproductions.shared.video.decode import video_metadata
 
@@ -111,6 +112,7 @@ class ServerGenerator:
         deadline: Seconds a call of `generate` may take; what is open then has failed.
         patience: Longest pause before another try, seconds.
         logprobs: Ask for log-probabilities; some endpoints refuse that.
+        family: Architecture of the model where it is known, "qwen2_5_vl" or another.
         key_variable: Environment variable that holds the API key, if the endpoint wants one.
         progress: Called with the number of answers finished since the last call.
 
@@ -135,6 +137,7 @@ class ServerGenerator:
         deadline: float | None = None,
         patience: float = 30.0,
         logprobs: bool = True,
+        family: str = "",
         key_variable: str = "OPENAI_API_KEY",
         progress: Callable[[int], None] | None = None,
     ) -> None:
@@ -150,6 +153,7 @@ class ServerGenerator:
         self.patience = patience
         self.logprobs = logprobs
         self.progress = progress
+        self._slower = SLOWER if family == "qwen2_5_vl" else 1.0
         self.failures: list[Failure] = []
         self._key = os.environ.get(key_variable, "")
         self._key_variable = key_variable
@@ -351,7 +355,7 @@ class ServerGenerator:
     def _messages(self, turns: Sequence[Turn]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         """Messages of the API, and vLLM's further arguments for their frames."""
         clips = [t.clip for t in turns if t.clip is not None and t.kind == "video"]
-        times = [_times(clip) for clip in clips]
+        times = [_times(clip, self._slower) for clip in clips]
         as_video = self.frames == "video" or (self.frames == "auto" and self.is_vllm)
         if as_video and any(t != times[0] for t in times):
             if self.frames == "video":
@@ -394,6 +398,7 @@ class ServerGenerator:
                 text = choice["message"].get("content") or ""
                 if not isinstance(text, str):
                     raise TypeError
+                text = text.encode("utf-8", "replace").decode()  # half characters fit no file
                 scores = (choice.get("logprobs") or {}).get("content") or []
                 logprobs = tuple(float(s["logprob"]) for s in scores)
                 # Every answer's own tokens where they are told apart, else their even share.
@@ -511,8 +516,6 @@ class PolicyServer(ServerGenerator):
         if not processes.rank():
             from safetensors.torch import save_file
 
-            from reproductions.shared.inference.vllm import checkpoint_tensors
-
             self.folder.mkdir(parents=True, exist_ok=True)
             with (
                 checkpoint_tensors(model) as weights,
@@ -569,12 +572,12 @@ def _base(url: str) -> str:
     return str(parsed.copy_with(path="/v1") if parsed.path in ("", "/") else parsed).rstrip("/")
 
 
-def _times(clip: Any) -> dict[str, Any]:
-    """A clip's times as vLLM wants them with a list of pictures."""
+def _times(clip: Any, slower: float) -> dict[str, Any]:
+    """A clip's times as vLLM wants them with a list of pictures; `slower` as `vllm.SLOWER`."""
     about = video_metadata(clip)
     return {
         "num_frames": -1,
-        "fps": about["fps"],
+        "fps": about["fps"] * slower,
         "duration": about["duration"],
         "total_num_frames": max(about["total_num_frames"], len(clip.times)),
         "frames_indices": about["frames_indices"],

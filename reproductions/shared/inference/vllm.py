@@ -46,6 +46,16 @@ CPU_OPTIONS: dict[str, Any] = {
 }
 """What vLLM is told on a machine without CUDA."""
 
+SLOWER = 1 - 1.5e-7
+"""Factor of the rate of a Qwen2.5-VL video. Its time positions are seconds times a rate, rounded
+down. The published rule multiplies in 32 bit, so that what is whole stays whole; vLLM multiplies
+the 32-bit seconds in 64 bit and falls one short where they were rounded down (1.3 % of common
+lengths and numbers of frames; 0.03 % with this factor)."""
+
+CHOICES = "vidpost_choices"
+"""Key of `SamplingParams.extra_args` for `vllm_choices.Choices`: {"choices": ids of each choice,
+"ends": end-of-sequence ids}."""
+
 
 class EngineError(RuntimeError):
     """vLLM cannot be used as asked. The message says what to do."""
@@ -57,32 +67,17 @@ class WorkerPart:
     model_runner: Any
 
     def score_at(self, temperature: float) -> None:
-        """Report log-probabilities as `Completion.logprobs` wants them.
-
-        vLLM takes them at temperature 1 and after choices have been struck out.
+        """Report log-probabilities as `Completion.logprobs` wants them; vLLM's are at 1.
 
         Args:
             temperature: Of the distribution that is reported.
         """
         import torch
 
-        runner = self.model_runner
-        own: list[torch.Tensor] = []  # logits before choices are struck out, in place
-        sample = type(runner).sample_tokens
-
-        def sample_tokens(grammar_output: Any) -> Any:
-            own.clear()
-            state = runner.execute_model_state
-            if grammar_output is not None and state is not None:
-                own.append(state.logits.clone())
-            return sample(runner, grammar_output)
-
         def compute(logits: torch.Tensor) -> torch.Tensor:
-            logits = own[0] if own else logits
             return (logits.float() / temperature).log_softmax(dim=-1)
 
-        runner.sample_tokens = sample_tokens
-        runner.sampler.compute_logprobs = compute
+        self.model_runner.sampler.compute_logprobs = compute
 
 
 @contextmanager
@@ -178,6 +173,7 @@ class VLLMGenerator:
                 enable_prefix_caching=True,
                 logprobs_mode="raw_logprobs",
                 worker_extension_cls=f"{__name__}.WorkerPart",
+                logits_processors=["reproductions.shared.inference.vllm_choices:Choices"],
                 seed=0,
                 **options,
             )
@@ -192,7 +188,12 @@ class VLLMGenerator:
             random.setstate(draws[0])
             np.random.set_state(draws[1])
         self.engine: Any = self.llm.llm_engine
+        qwen2_5 = self.engine.model_config.hf_config.model_type == "qwen2_5_vl"
+        self._slower = SLOWER if qwen2_5 else 1.0
         self._scored_at: float | None = None
+        ends = self.engine.model_config.try_get_generation_config().get("eos_token_id")
+        ends = ends or encoder.tokenizer.eos_token_id
+        self._ends = [ends] if isinstance(ends, int) else list(ends)
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[list[Completion]]:
         """See `Generator.generate`."""
@@ -293,6 +294,7 @@ class VLLMGenerator:
                 # vLLM refuses backends that it does not know; the frames are not read again.
                 about = {"do_sample_frames": False, "video_backend": "opencv"}
                 about = video_metadata(turn.clip) | about
+                about["fps"] *= self._slower
                 data.setdefault("video", []).append((turn.clip.frames, about))
         if data:
             prompt["multi_modal_data"] = data
@@ -303,14 +305,11 @@ class VLLMGenerator:
         from vllm import SamplingParams  # type: ignore[import-not-found,unused-ignore]
         from vllm.sampling_params import (  # type: ignore[import-not-found,unused-ignore]
             RequestOutputKind,
-            StructuredOutputsParams,
         )
 
-        choices = list(sampling.choices)
-        longest = sampling.max_new_tokens
-        for choice in choices:  # a choice is written whole
-            ids = self.encoder.tokenizer(choice, add_special_tokens=False)["input_ids"]
-            longest = max(longest, len(ids) + 1)
+        tokenize = self.encoder.tokenizer
+        choices = [tokenize(c, add_special_tokens=False)["input_ids"] for c in sampling.choices]
+        longest = max([sampling.max_new_tokens, *(len(c) + 1 for c in choices)])  # written whole
         return SamplingParams(
             n=request.n if sampling.temperature else 1,
             temperature=sampling.temperature,
@@ -319,7 +318,7 @@ class VLLMGenerator:
             max_tokens=longest,
             seed=seed_of(request, sampling),
             stop=list(sampling.stop) or None,
-            structured_outputs=StructuredOutputsParams(choice=choices) if choices else None,
+            extra_args={CHOICES: {"choices": choices, "ends": self._ends}} if choices else None,
             logit_bias=dict.fromkeys(self.encoder.forbidden_ids(), float("-inf")),
             logprobs=0,
             output_kind=RequestOutputKind.FINAL_ONLY,

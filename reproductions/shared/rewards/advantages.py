@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
+from reproductions.shared.rewards.numbers import float32
+
 Rows = Sequence[Sequence[float]]
 
 
@@ -19,6 +21,16 @@ def group_relative(rewards: Sequence[float], eps: float = 1e-4) -> list[float]:
     mean = math.fsum(rewards) / n
     std = math.sqrt(math.fsum((r - mean) ** 2 for r in rewards) / (n - 1))
     return [(r - mean) / (std + eps) for r in rewards]
+
+
+def order_helped(
+    accuracies: Sequence[float], reference: Sequence[float], ratio: float = 0.8
+) -> bool:
+    """Whether mean(accuracies) >= ratio * mean(reference), in float32 as the trainer compares."""
+    mean, other = (
+        float32(float32(math.fsum(map(float32, x))) / len(x)) for x in (accuracies, reference)
+    )
+    return mean >= float32(float32(ratio) * other)
 
 
 def comparison_bonus(
@@ -40,8 +52,7 @@ def comparison_bonus(
     """
     if not accuracies or not reference:
         return [0.0] * len(accuracies)
-    means = (math.fsum(x) / len(x) for x in (accuracies, reference))
-    if next(means) < ratio * next(means):
+    if not order_helped(accuracies, reference, ratio):
         return [0.0] * len(accuracies)
     return [bonus if a > floor else 0.0 for a in accuracies]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 Box = Sequence[float]
 
@@ -128,86 +128,138 @@ def assign(scores: Sequence[Sequence[float]]) -> list[tuple[int, int]]:
 
 
 def weighted_clue_score(
-    gold: Sequence[Box], pred: Sequence[Box], iou: Callable[[Box, Box], float]
+    gold: Sequence[Box],
+    pred: Sequence[Box],
+    iou: Callable[[Box, Box], float],
+    *,
+    shared: bool = False,
 ) -> float:
     """WCS of one cluster (CG-AV-Counting), in [0, 1]: sqrt(localisation x count penalty).
 
     Localisation is the mean IoU over the gold under the best assignment; the penalty is
     1 - min(1, |difference of the counts| / gold count).
+
+    Args:
+        gold: True spans or boxes.
+        pred: Predicted ones.
+        iou: Overlap of two of them.
+        shared: Whether one prediction may serve several golds, as in the published code for spans.
     """
     if not gold or not pred:
         return 0.0
     scores = [[iou(g, p) for p in pred] for g in gold]
-    located = sum(scores[i][j] for i, j in assign(scores)) / len(gold)
-    return math.sqrt(located * (1 - min(1.0, abs(len(gold) - len(pred)) / len(gold))))
+    if shared:
+        total = sum(max(row) for row in scores)
+    else:
+        total = sum(scores[i][j] for i, j in assign(scores))
+    penalty = 1 - min(1.0, abs(len(gold) - len(pred)) / len(gold))
+    return math.sqrt(total / len(gold) * penalty)
 
 
-_POINT = re.compile(r"[\[(]\s*+(\d++)\s*+,\s*+(\d++)\s*+[\])]")
+_NUMBER = re.compile(r"-?\d++(?:\.\d++)?+")
 Points = dict[str, list[list[int]]]
 
 
-def parse_map(text: str, names: Sequence[str]) -> Points:
+def parse_map(text: str, names: Iterable[str], *, safe: bool = True) -> Points:
     """Object positions from a cognitive map (SpaceR): {"chair": [[1, 2]]} or free text.
 
     Args:
-        text: A dictionary of lists of points; where that fails, "chair [1,2] [3,4]; tv (7, 8)".
-        names: Objects that count, lower case.
+        text: A dictionary of lists of points in braces; anything else is read as free text, where
+            the numbers between an object's name and the next one are points two by two.
+        names: Objects that count; case is ignored.
+        safe: Whether a point beyond all floats is dropped. Officially a dictionary with one is
+            read as free text, and there it raises.
 
     Returns:
-        name -> points on the grid; unknown objects and malformed points are dropped.
+        lower-case name -> points on the grid, fractions cut; unknown objects and malformed points
+        are dropped.
+
+    Raises:
+        OverflowError: For such a point, unless `safe`.
     """
+    known = {name.lower() for name in names if name}
+    text = text.strip()
+    value = literal(text) if text.startswith("{") and text.endswith("}") else None
+    if not isinstance(value, dict):
+        return _told_points(text.lower(), known, safe=safe)
     found: Points = {}
-    value = literal(text)
-    if isinstance(value, dict):
-        for key, points in value.items():
-            name = str(key).lower()
-            if name not in names:
-                continue
-            if isinstance(points, str):
-                pairs = [[int(x), int(y)] for x, y in re.findall(r"(\d{1,9}),\s?(\d{1,9})", points)]
-            elif isinstance(points, list | tuple):
-                pairs = [
-                    [int(p[0]), int(p[1])]
-                    for p in points
-                    if isinstance(p, list | tuple) and len(p) == 2 and all(map(_is_number, p))
-                ]
-            else:
-                pairs = []
-            if pairs:
-                found[name] = pairs
-        return found
-    lower = text.lower()
-    places = sorted((lower.find(n), n) for n in names if n in lower)
-    for i, (start, name) in enumerate(places):
-        end = places[i + 1][0] if i + 1 < len(places) else len(lower)
-        points = _POINT.findall(lower, start, end)
+    try:
+        for key, listed in value.items():
+            # Marks around the name do not count.
+            word = re.search(r"\w(?:.*\w)?+", str(key).lower(), re.DOTALL)
+            if word and word.group() in known:
+                entries = listed if isinstance(listed, list) else [listed]
+                points = [p for p in (_point(e, safe=safe) for e in entries) if p]
+                found.setdefault(word.group(), []).extend(points)
+    except OverflowError:
+        return _told_points(text.lower(), known, safe=safe)
+    return {name: points for name, points in found.items() if points}
+
+
+def _point(entry: object, *, safe: bool) -> list[int] | None:
+    """[x, y] from a pair, a pair in another list, or the first two numbers of a text."""
+    if isinstance(entry, str):
+        entry = _NUMBER.findall(entry)[:2]
+    if isinstance(entry, list | tuple) and len(entry) == 1 and isinstance(entry[0], list | tuple):
+        entry = entry[0]
+    if not isinstance(entry, list | tuple) or len(entry) != 2:
+        return None
+    try:
+        return [int(float(x)) if isinstance(x, str) else int(x) for x in entry]
+    except (TypeError, ValueError):
+        return None
+    except OverflowError:
+        if safe:
+            return None
+        raise
+
+
+def _told_points(text: str, names: Iterable[str], *, safe: bool) -> Points:
+    """Points from text that names objects as whole words; a name inside a longer one is none."""
+    spans = sorted(
+        (m.start(), m.end(), name)
+        for name in names
+        for m in re.finditer(rf"(?<![a-z]){re.escape(name)}(?![a-z])", text, re.IGNORECASE)
+    )
+    places: list[tuple[int, int, str]] = []
+    for start, end, name in sorted(spans, key=lambda span: (span[0], -span[1])):
+        if not places or end > places[-1][1]:
+            places.append((start, end, name))
+    found: Points = {}
+    stops = [start for start, _, _ in places[1:]]
+    for (_, at, name), stop in zip(places, [*stops, len(text)], strict=False):
+        numbers = _NUMBER.findall(text, at, max(at, stop))
+        pairs = zip(numbers[::2], numbers[1::2], strict=False)
+        points = [p for p in (_point(list(pair), safe=safe) for pair in pairs) if p]
         if points:
-            found[name] = [[int(x), int(y)] for x, y in points if len(x) < 10 and len(y) < 10]
+            found.setdefault(name, []).extend(points)
     return found
 
 
 def map_score(
-    pred: Mapping[str, Sequence[Box]], gold: Mapping[str, Sequence[Box]], grid: int = 10
+    pred: Mapping[str, Sequence[Box]], gold: Mapping[str, Sequence[Box]], grid: float = 10
 ) -> float:
-    """Agreement of two maps (SpaceR), in [0, 1].
+    """Agreement of two maps (SpaceR), in [0, 1]; 1.0 if both are empty.
 
-    Each predicted point is matched to the nearest free gold point of its object; a pair scores
+    Points of an object are matched one to one, the nearest pair first; a pair scores
     max(0, 1 - distance / (grid x sqrt 2)), divided by the larger of both counts. Objects weigh as
     much as they have gold points.
     """
     total = sum(len(points) for points in gold.values())
+    if not total:
+        return float(not pred)
     score = 0.0
     for name, points in gold.items():
         found = pred.get(name, ())
-        free = [list(p) for p in points]
-        size = max(len(found), len(points))
+        near = sorted(
+            (math.dist(p, g), i, j) for i, p in enumerate(found) for j, g in enumerate(points)
+        )
+        used: tuple[set[int], set[int]] = (set(), set())
         hits = 0.0
-        for point in found:
-            if not free:
-                break
-            distances = [math.dist(point, p) for p in free]
-            nearest = min(range(len(free)), key=distances.__getitem__)
-            hits += max(0.0, 1 - distances[nearest] / (grid * math.sqrt(2)))
-            free.pop(nearest)
-        score += hits / size * len(points) if size else 0.0
-    return score / total if total else 0.0
+        for distance, i, j in near:
+            if i not in used[0] and j not in used[1]:
+                used[0].add(i)
+                used[1].add(j)
+                hits += max(0.0, 1 - distance / (grid * math.sqrt(2)))
+        score += hits / max(len(found), len(points), 1) * len(points)
+    return score / total

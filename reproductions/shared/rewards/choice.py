@@ -29,6 +29,14 @@ PREFIXES = (
 )
 MARKS = ",.!?;:'"
 """Punctuation that the MMMU family strips from both ends, one character after the other."""
+_TOLD = ("answer", "correct answer", "best answer", "correct option", "best option")
+_TOLD += ("choice", "correct choice")
+TOLD_PHRASES = (
+    *(f"{article}{what} is" for what in _TOLD for article in ("the ", "")),
+    *("i choose", "i select", "i pick", "my answer is", "my choice is"),
+    *("옵션", "정답은", "답은", "답:", "答案是", "答案为", "选", "答えは"),
+)
+"""Phrases behind which lmms-eval's `mcq_extract` looks for the letter."""
 
 
 def without(text: str, phrases: Sequence[str]) -> str:
@@ -116,33 +124,32 @@ def last_marked(
 
 
 def position_letter(text: str, letters: Sequence[str] = "ABCD") -> str:
-    """lmms-eval since August 2026 (`mcq_extract`): place first, then phrases, then marks.
+    """lmms-eval since August 2026 (`mcq_extract`): the place of a letter decides before its marks.
 
-    A letter at the start beats one at the end, then "answer is X", "(X)", "X.", "X:", "X)", "X ",
-    where the last occurrence wins; at last the first capital anywhere.
+    After stripping marks from both ends: the first character unless it starts a word, then the last
+    one unless it ends a word. Then every phrase of `TOLD_PHRASES` counts with its first occurrence
+    and every letter with its first place behind it; the latest place wins. Then the last "(X)",
+    "X.", "X:", "X)", "X "; at last the last capital anywhere.
     """
     text = text.strip()
-    any_letter = f"[{re.escape(''.join(letters))}]"
-    start = re.match(rf"[^\w<\\]*({any_letter})(?![^\W_])", text[:40])
-    if start:
-        return start.group(1)
-    end = re.search(rf"({any_letter})[\s.)\]!*\"']{{0,8}}\Z", text[-10:])
-    if end:
-        return end.group(1)
-    for word in ("answer", "option", "choice"):
-        at = text.lower().rfind(word)
-        told = re.match(
-            rf"\s*+(?:is|:)\s*+:?+\s*+\(?+({any_letter})\b", text[at + len(word) :][:40]
-        )
-        if at >= 0 and told:
-            return told.group(1)
-    for form in ("(*)", "*.", "*:", "*)", "* "):
-        places = {x: f"{text} ".rfind(form.replace("*", x)) for x in letters}
-        best = max(places, key=lambda x: places[x])
-        if places[best] >= 0:
+    for mark in (*MARKS, '"'):
+        text = text.strip(mark)
+    bare = text.strip()
+    if bare and bare[0] in letters and not bare[1:2].isalpha():
+        return bare[0]
+    if bare and bare[-1] in letters and not bare[-2:-1].isalpha():
+        return bare[-1]
+    lower = text.lower()
+    starts = [at + len(p) for p in TOLD_PHRASES if (at := lower.find(p)) >= 0]
+    told = {x: max((text.find(x, at) for at in starts), default=-1) for x in letters}
+    ranks = [told]
+    for form in ("(*)", "*.", "*:", "*)", "* ", "*"):
+        ranks.append({x: f"{text} ".rfind(form.replace("*", x)) for x in letters})
+    for places in ranks:
+        best = max(places, key=lambda x: places[x], default="")
+        if best and places[best] >= 0:
             return best
-    found = re.search(any_letter, text)
-    return found.group() if found else ""
+    return ""
 
 
 def only_letter(text: str, gold: str, last: str = "j") -> bool:
@@ -150,13 +157,14 @@ def only_letter(text: str, gold: str, last: str = "j") -> bool:
 
     "B. a red car" fails because of a, c, d and e.
     """
+    lower = text.lower()
     letters = {chr(c) for c in range(ord("a"), ord(last) + 1)}
-    return letters.intersection(text.lower()) == {gold.lower()}
+    return bool(gold) and gold.lower() in lower and letters.intersection(lower) <= {gold.lower()}
 
 
 def letter_set(text: str) -> set[str]:
     """Letters separated by commas, blanks removed: "A, B" -> {"A", "B"} (TW-GRPO)."""
-    return set(text.strip().replace(" ", "").split(","))
+    return {letter.strip() for letter in text.replace(" ", "").split(",")}
 
 
 def subset_score(pred: set[str], gold: set[str]) -> float:

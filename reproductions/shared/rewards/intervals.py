@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
 
 from reproductions.shared.rewards.numbers import RUN
 
@@ -128,7 +129,7 @@ def giou(pred: Pair, gold: Pair) -> float:
 def merge(spans: Iterable[Pair]) -> list[Span]:
     """Union of the spans as sorted disjoint ones; touching spans are joined."""
     merged: list[Span] = []
-    for start, end in sorted((float(s[0]), float(s[1])) for s in spans):
+    for start, end in sorted(((float(s[0]), float(s[1])) for s in spans), key=itemgetter(0)):
         if merged and start <= merged[-1][1]:
             merged[-1] = (merged[-1][0], max(merged[-1][1], end))
         else:

@@ -24,6 +24,7 @@ UNITS = words(
 TENS = words("twenty thirty forty fifty sixty seventy eighty ninety")
 WORDS = {w: i for i, w in enumerate(UNITS)} | {w: 10 * i for i, w in enumerate(TENS, 2)}
 """Number words and their values, zero .. ninety."""
+SCALED = {*WORDS, "hundred", "thousand"}
 
 
 def mra_thresholds(start: float = 0.5, end: float = 0.95, interval: float = 0.05) -> list[float]:
@@ -44,6 +45,14 @@ def to_float(text: str) -> float | None:
         return None
 
 
+def plain_float(text: str) -> float | None:
+    """The text as a float, None if it is no number."""
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
 def finite(text: str) -> float | None:
     """As `to_float`, but None for "nan" and "inf", with which a model could buy reward."""
     value = to_float(text)
@@ -52,10 +61,7 @@ def finite(text: str) -> float | None:
 
 def first_token_number(text: str) -> float | None:
     """The number before the first blank, without final points (VSI-Bench): "5 chairs" -> 5."""
-    try:
-        return float(text.split(" ")[0].rstrip(".").strip())
-    except ValueError:
-        return None
+    return plain_float(text.split(" ")[0].rstrip(".").strip())
 
 
 def number_word(text: str, table: Sequence[str]) -> str | None:
@@ -65,23 +71,30 @@ def number_word(text: str, table: Sequence[str]) -> str | None:
 
 
 def composed_number(text: str) -> float | None:
-    """The first number in digits, else in words ("twenty-one" -> 21); None if there is none."""
-    text = text.lower().replace(",", "")
+    """The number in digits or words that comes first ("twenty-one" -> 21); None without any.
+
+    Number words add up as long as only "and" stands between them, "hundred" and "thousand"
+    multiply; "1,000" is 1 (lmms-eval's VSI-Bench).
+    """
+    text = text.lower()
+    tokens = list(re.finditer(r"[a-z]+", text))
+    at = next((i for i, t in enumerate(tokens) if t.group() in SCALED), None)
     found = re.search(rf"-?{RUN}(?:\.\d++)?+", text)
-    if found:
+    if found and (at is None or found.start() < tokens[at].start()):
         return float(found.group())
-    total: int | None = None
-    for word in re.findall(r"[a-z]+", text):
-        if word not in WORDS:
-            if total is not None:
-                break
-        elif total is None:
-            total = WORDS[word]
-        elif word in UNITS[1:10] and total >= 20 and total % 10 == 0:
-            return float(total + WORDS[word])
-        else:
+    if at is None:
+        return None
+    total = part = 0
+    for word in (t.group() for t in tokens[at:]):
+        if word == "thousand":
+            total, part = total + max(1, part) * 1000, 0
+        elif word == "hundred":
+            part = max(1, part) * 100
+        elif word in WORDS:
+            part += WORDS[word]
+        elif word != "and":
             break
-    return None if total is None else float(total)
+    return float(total + part)
 
 
 def last_number(text: str) -> float | None:

@@ -15,8 +15,9 @@ are named after the project whose published code scores that way (repository and
 from __future__ import annotations
 
 import math
-import string
+import re
 import sys
+from bisect import bisect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -121,21 +122,32 @@ def tinyllava_video_r1(completion: str, gold: str, problem_type: str, safe: bool
         return 1.0
     pred = extract_tag(completion, dotall=False, default=completion.strip())
     want = extract_tag(gold, dotall=False, default=gold.strip())
-    return float(pred == want or (bool(pred) and pred[0] == want))
+    return float(bool(pred) and want in (pred, pred[0]))
+
+
+_TOLD = re.compile(r":\s*+([A-Za-z])")
+_FINAL, _CORRECT = (re.compile(x, re.IGNORECASE) for x in ("final answer", "correct answer"))
 
 
 def video_rts_student(text: str) -> str:
-    """The answer as Video-RTS reads it: the tag, "final answer: X", "correct answer: X", letter."""
+    """The answer as Video-RTS reads it: the tag, "final answer: X", "correct answer: X", letter.
+
+    On the line of the phrase the first colon before a letter counts.
+    """
     found = find_tag(text)
     if found is not None:
         return found
-    lower = text.lower()
-    for phrase in ("final answer", "correct answer"):
-        start = lower.find(phrase)
-        colon = text.find(":", start) if start >= 0 else -1
-        rest = text[colon + 1 :].lstrip() if colon >= 0 else ""
-        if rest and rest[0] in string.ascii_letters:
-            return rest[0].upper()
+    told = [(m.start(), m.group(1)) for m in _TOLD.finditer(text)]
+    for phrase in (_FINAL, _CORRECT):
+        end = -1
+        for at in phrase.finditer(text):
+            if at.start() < end:
+                continue  # a later place on the line finds no more
+            end = text.find("\n", at.end())
+            end = len(text) if end < 0 else end
+            first = bisect(told, (at.end(), ""))
+            if first < len(told) and told[first][0] < end:
+                return told[first][1]
     return choice.leading_letter(text)
 
 
@@ -150,27 +162,34 @@ def _capital_after_prefixes(text: str) -> str:
 
 
 def videochat_r1(completion: str, gold: str, problem_type: str, safe: bool) -> float:
-    """VideoChat-R1, VAU-R1 and Time-R1's questions: the first capital A..G in the answer."""
-    pred = _capital_after_prefixes(extract_tag(completion))
+    """VideoChat-R1, VAU-R1 and Time-R1's questions: the first capital A..G in the answer tag."""
+    answer = find_tag(completion)
+    if answer is None:
+        return 0.0
+    pred = _capital_after_prefixes(answer)
     return float(pred == _capital_after_prefixes(gold_of(gold)) and not (safe and not pred))
 
 
 def next_event(completion: str, gold: str, problem_type: str, safe: bool) -> float:
     """Next-Event Prediction: the first capital A..D in the answer, case ignored in the gold."""
-    pred = choice.first_capital(extract_tag(completion))
-    return float(pred.lower() == gold_of(gold).lower() and not (safe and not pred))
+    pred, want = choice.first_capital(extract_tag(completion)), gold_of(gold) if safe else gold
+    return float(pred.lower() == want.lower() and not (safe and not pred))
 
 
 def ego_r1(completion: str, gold: str, problem_type: str, safe: bool) -> float:
     """Ego-R1: the first capital A..D in the last answer tag, which must be on one line."""
     pred = choice.first_capital(extract_tag(completion, which="last", dotall=False))
-    return float(bool(pred) and pred == gold_of(gold))
+    return float(bool(pred) and pred == gold_of(gold).upper())
 
 
 def long_rl(completion: str, gold: str, problem_type: str, safe: bool) -> float:
-    """Long-RL: mathematical equality after deleting all blanks of the completion."""
-    text = "".join(completion.split())
-    return float(maths.grade_answer(extract_tag(text, default=text), gold_of(gold)))
+    """Long-RL: mathematical equality of the tag's content without blanks and line feeds.
+
+    Officially the gold has no tags and is not searched for them.
+    """
+    text = completion.replace("\n", "").replace(" ", "")
+    want = gold_of(gold) if safe else gold.strip()
+    return float(maths.grade_answer(extract_tag(text, default=completion.strip()), want))
 
 
 def temporal_r1(completion: str, gold: str, problem_type: str, safe: bool) -> float:
@@ -181,17 +200,17 @@ def temporal_r1(completion: str, gold: str, problem_type: str, safe: bool) -> fl
 
 def av_reasoner(completion: str, gold: str, problem_type: str, safe: bool) -> float:
     """AV-Reasoner's multiple choice: exact text (the official reward is ten times this)."""
-    return float(extract_tag(completion) == gold_of(gold))
+    return float(find_tag(completion) == (gold_of(gold) if safe else gold))
 
 
-def innermost(text: str) -> str:
-    """The first closed answer; of nested tags the inner one."""
-    return extract_tag(text).rsplit("<answer>", 1)[-1].strip()
+def veripo_answer(text: str) -> str:
+    """The first closed answer without the marks of nested tags."""
+    return extract_tag(text).replace("<answer>", "").strip()
 
 
 def veripo(completion: str, gold: str, problem_type: str, safe: bool) -> float:
     """VerIPO's evaluation: the answer holds the gold letter and no other letter a..j."""
-    return float(choice.only_letter(innermost(completion), gold_of(gold)))
+    return float(choice.only_letter(veripo_answer(completion), gold_of(gold)))
 
 
 _BRIDGE_FORMS = ("*.|{*}",)
@@ -207,29 +226,36 @@ def vidbridge_answer(text: str) -> str:
 
 
 def vidbridge_r1(completion: str, gold: str, problem_type: str, safe: bool) -> float:
-    """VidBridge-R1's multiple choice times its format: the first option in A..G that is marked."""
+    """VidBridge-R1's multiple choice times its format: the first option in A..G that is marked.
+
+    It is compared with the first character of the gold.
+    """
     if not FORMATS["vidbridge_r1"](completion):
         return 0.0
-    pred = vidbridge_answer(unclosed_tag(completion) or "")
-    return float(_math(completion, gold, safe) or pred == vidbridge_answer(gold_of(gold)))
+    pred, want = vidbridge_answer(unclosed_tag(completion) or ""), gold_of(gold)
+    return float(_math(completion, gold, safe) or (bool(pred) and pred == want[:1]))
+
+
+def untagged(completion: str, safe: bool) -> str:
+    """What a harness reads: officially the whole output, safe the first answer tag, if any."""
+    return extract_tag(completion, default=completion) if safe else completion
 
 
 def lmms_eval_videomme(completion: str, gold: str, problem_type: str, safe: bool) -> float:
     """lmms-eval since August 2026 (Video-MME, LVBench, MLVU): letter by place, then by marks."""
-    pred = choice.position_letter(extract_tag(completion, default=completion))
+    pred = choice.position_letter(untagged(completion, safe))
     return float(bool(pred) and pred == gold_of(gold))
 
 
 def lmms_eval_2025(completion: str, gold: str, problem_type: str, safe: bool) -> float:
     """lmms-eval and VLMEvalKit as most 2025 papers used them: the first capital A..D anywhere."""
-    text = extract_tag(completion, default=completion)
-    pred = choice.first_capital(text, "D", choice.JOINED_PREFIXES)
+    pred = choice.first_capital(untagged(completion, safe), "D", choice.JOINED_PREFIXES)
     return float(bool(pred) and pred == gold_of(gold))
 
 
 def vsi_bench(completion: str, gold: str, problem_type: str, safe: bool) -> float:
     """VSI-Bench: text before the first blank equals the letter; MRA of numbers."""
-    text, want = extract_tag(completion, default=completion), gold_of(gold)
+    text, want = untagged(completion, safe), gold_of(gold)
     if problem_type in ("numerical", "regression"):
         pred, number = numbers.first_token_number(text), numbers.to_float(want)
         if pred is None or number is None or (safe and not math.isfinite(pred)):
@@ -338,7 +364,7 @@ def accuracy(
 def _tinyllava_format(text: str) -> float:
     if not is_sequence(text) or any(n != 1 for n in count_tags(text, "think", "answer").values()):
         return 0.0
-    return length.longer_is_better(len(extract_tag(text, "think", strip=False)), 1200, 0.5, 1.0)
+    return length.longer_is_better(len(extract_tag(text, "think")), 1200, 0.5, 1.0)
 
 
 def _tw_format(text: str) -> float:

@@ -80,17 +80,16 @@ def lcs_length(a: Sequence[Hashable], b: Sequence[Hashable]) -> int:
     return len(b) - row.bit_count()
 
 
-def rouge(pred: str, gold: str, *, stem: bool = True) -> dict[str, float]:
+def rouge(pred: str, gold: str) -> dict[str, float]:
     """F-measures of ROUGE-1, ROUGE-2 and ROUGE-L, each in [0, 1], as rouge_score 0.1.2.
 
     Of a prediction over `MATCHED_TOKENS` tokens only that many can match (precision still counts
     all), so the cost is bounded whatever a model writes.
     """
-    g, p = rouge_tokens(gold, stem=stem), rouge_tokens(pred, stem=False)
-    head = p[:MATCHED_TOKENS]
-    if stem:  # stemming keeps the first letter, so words with another one cannot match
-        starts = {t[0] for t in g}
-        head = [_stem(t) if t[0] in starts else t for t in head]
+    g, p = rouge_tokens(gold), rouge_tokens(pred, stem=False)
+    # Stemming keeps the first letter, so words with another one cannot match.
+    starts = {t[0] for t in g}
+    head = [_stem(t) if t[0] in starts else t for t in p[:MATCHED_TOKENS]]
     scores = {}
     for n in (1, 2):
         common = Counter(zip(*(head[i:] for i in range(n)), strict=False)) & Counter(
@@ -164,10 +163,15 @@ def bleu(pred: str, gold: str, order: int = 4) -> float:
 
 
 _ENDS = re.compile(r"\.\s(?=[A-Z])|\n")
-_KEYS = ("could be ", "so ", "is ", "thus ", "therefore ", "final ", "answer ", "result ")
-_COMMAS = re.compile(r"-?\b\d{1,3}(?:,\d{3})++\b")
+_KEYS = (
+    *("could be ", "so ", "is ", "thus ", "therefore ", "final ", "answer ", "result ", "are "),
+    *("in total ", "total ", "identify ", "recognize ", "calculated as ", "counted as "),
+    *("measured as ", "observed as ", "concluded as ", "found to be ", "equals "),
+    *("determined to be ", "number of ", "value is ", "adds up to ", "have ", "has "),
+)
+_COMMAS = re.compile(r"-?\b\d{1,3}(?:,\d{3})+\b")
 _SCIENTIFIC = re.compile(r"-?(?<!\d)\d++(?:\.\d++)?+[eE][+-]?\d++")
-_SIMPLE = re.compile(r"-?(?:(?<!\d)\d++\.\d++|(?<!\d)\.\d++|(?<!\d)\d++\b)(?![eE][+-]?\d)(?![,\d])")
+_SIMPLE = re.compile(r"-?(?:(?<!\d)\d++\.\d++|\.\d++|(?<!\d)\d++\b)(?![eE][+-]?\d)(?![,\d])")
 
 
 def open_form(text: str) -> list[float | str]:
@@ -194,8 +198,10 @@ def open_candidates(response: str) -> list[float | str]:
     keys: list[str] = []
     for i, sentence in enumerate(sentences):
         marks = (*_KEYS, "=") if i == len(sentences) - 1 else _KEYS
-        rests = [sentence.rsplit(m, 1)[1].strip() for m in marks if m in sentence]
-        shortest = min(rests, key=len, default="")
+        shortest = ""
+        for rest in (sentence.rsplit(m, 1)[1].strip() for m in marks if m in sentence):
+            # An empty rest is the shortest only until the next one.
+            shortest = rest if not shortest or len(rest) < len(shortest) else shortest
         if shortest and shortest not in set(":,.!?;'"):
             keys.append(shortest)
     keys = keys or [response]
@@ -218,15 +224,19 @@ def open_match(gold: str, candidates: Sequence[float | str]) -> bool:
     return False
 
 
-def differing(a: Sequence[Any], b: Sequence[Any], shortest: int = 1) -> tuple[list[int], list[int]]:
+def differing(
+    a: Sequence[Any], b: Sequence[Any], shortest: int = 1, *, autojunk: bool = False
+) -> tuple[list[int], list[int]]:
     """Phrase ids of two token lists: 0 where they agree, k > 0 in the k-th differing phrase (RRPO).
 
-    Matching blocks shorter than `shortest` count as differing; pure insertions stay 0.
+    Matching blocks shorter than `shortest` count as differing; pure insertions stay 0. With
+    `autojunk`, as in the published code, difflib ignores tokens that make up more than 1 % of a `b`
+    of at least 200.
     """
     signs: tuple[list[int], list[int]] = ([0] * len(a), [0] * len(b))
     blocks = [
         m
-        for m in SequenceMatcher(None, a, b, autojunk=False).get_matching_blocks()
+        for m in SequenceMatcher(None, a, b, autojunk=autojunk).get_matching_blocks()
         if m.size >= max(1, shortest)
     ]
     i = j = phrase = 0

@@ -328,8 +328,8 @@ def rollout_engine(
 
         def serve() -> Any:
             assert encoder is not None and folder is not None
-            dtype = getattr(torch, preset.model.dtype)
-            return PolicyServer(urls, encoder, folder / "policy", dtype=dtype)
+            dtype, family = getattr(torch, preset.model.dtype), preset.model.family
+            return PolicyServer(urls, encoder, folder / "policy", dtype=dtype, family=family)
 
         if encoder is None:
             try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import subprocess
 import sys
 import time
@@ -353,6 +354,15 @@ def tiny_preset(**overrides):
             **overrides,
         }
     )  # fmt: skip
+
+
+def test_devices_share_the_questions():
+    def hours(devices):
+        overrides = {"hardware__devices": devices, "hardware__rollout_devices": devices // 4}
+        return stage(make_plan(tiny_preset(**overrides)), "synthetic").hours["CPU"]
+
+    batches = math.ceil(300 / tiny_preset().evaluate.batch_size)
+    assert hours(4) / hours(1) == pytest.approx(math.ceil(batches / 3) / batches)
 
 
 def test_a_small_run_fits_anywhere_and_downloads_nothing():

@@ -24,13 +24,24 @@ class Failed(float):
         return zero
 
 
-def each(function: Callable[..., Any], *columns: str) -> Adapter:
-    """An adapter for a batch: `function(text, *columns of that sample)` for each completion."""
+def each(
+    function: Callable[..., Any], *columns: str, errors: tuple[type[Exception], ...] = ()
+) -> Adapter:
+    """An adapter for a batch: `function(text, *columns of that sample)` for each completion.
 
-    def adapter(arguments: Arguments) -> list[Any]:
+    Args:
+        function: Scores one sample.
+        columns: Names of its further arguments.
+        errors: What it raises where the published code raises the same; fails the whole batch.
+    """
+
+    def adapter(arguments: Arguments) -> Any:
         texts = [text_of(c) for c in arguments["completions"]]
         rows = zip(texts, *(arguments[c] for c in columns), strict=False)
-        return [function(*row) for row in rows]
+        try:
+            return [function(*row) for row in rows]
+        except errors as error:
+            return Failed(type(error).__name__)
 
     return adapter
 
@@ -64,7 +75,7 @@ def scored(rule: str, scale: float = 1.0, *, wrap: bool = True, field: str = "")
         golds = [g[field] if field else g for g in arguments["solution"]]
         return [
             scale * rules.score(rule, text_of(c), str(g), kinds[0], safe=False)
-            for c, g in zip(arguments["completions"], golds, strict=True)
+            for c, g in zip(arguments["completions"], golds, strict=False)
         ]
 
     return adapter

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from reproductions.shared.rewards import (
@@ -23,8 +24,8 @@ from reproductions.shared.rewards.tags import (
     extract_tag,
     find_tag,
     is_sequence,
-    iter_tags,
     text_of,
+    unclosed_tag,
 )
 
 # -- Time-R1, VideoChat-R1: grounding --------------------------------------------------------------
@@ -39,26 +40,21 @@ def leaking_iou(arguments: Arguments, *, boundary: bool = False) -> list[float] 
     """Time-R1's batch reward: an empty hull repeats the last IoU, or raises if there is none."""
     scores: list[float] = []
     last: float | None = None
-    n = len(arguments["completions"])
-    rows = zip(
-        arguments["completions"],
-        arguments["solution"],
-        arguments.get("durations") or [1.0] * n,
-        strict=False,
-    )
-    for completion, gold, duration in rows:
+    columns = [arguments["completions"], arguments["solution"]]
+    columns.append(arguments.get("durations", [1.0] * len(columns[0])))
+    for completion, gold, duration in zip(*columns, strict=False):
         pred = answered_span(text_of(completion))
         if pred is None:
             scores.append(0.0)
             continue
         if max(pred[1], gold[1]) - min(pred[0], gold[0]) > 0:
             last = intervals.tiou(pred, gold)
+        if boundary and duration == 0:
+            return Failed("ZeroDivisionError")
         if last is None:
             return Failed("UnboundLocalError")
         factor = 1.0
         if boundary:
-            if duration == 0:
-                return Failed("ZeroDivisionError")
             for p, g in zip(pred, gold, strict=True):
                 factor *= 1 - abs(g - p) / duration
         scores.append(last * factor)
@@ -79,28 +75,36 @@ def forced_span(output: str) -> list[float | None]:
     return [float(found[0]), float(found[1])] if len(found) > 1 else [None, None]
 
 
-def last_bracketed(output: str) -> str:
-    """The last "(X)" of the text, else its first character."""
+def last_bracketed(output: str) -> str | None:
+    """The letter of the last "(X)" in the text."""
     found = re.findall(r"\(([A-Z])\)", output)
-    return found[-1] if found else output.strip()[:1]
+    return found[-1] if found else None
+
+
+def time_r1_choice(pred: str, gt: int) -> int | Failed:
+    """Time-R1's evaluation of options: the last "(X)", else the first character as it stands."""
+    letter = last_bracketed(pred) or pred[:1]
+    return int(ord(letter) - ord("A") == gt) if letter else Failed("IndexError")
 
 
 def time_r1_extract(output: str, datatype: str) -> Any:
-    """Time-R1's evaluation: the last "x to y" anywhere, or the option's index."""
+    """Time-R1's evaluation: the last "x to y" anywhere, or the index of the last "(X)"."""
     if datatype == "tg":
         return list(intervals.parse_to(output, ignore_case=False) or (None, None))
     letter = last_bracketed(output)
-    return "ABCDEFGHIJ".index(letter) if letter and letter in "ABCDEFGHIJ" else None
+    return ord(letter) - ord("A") if letter else None
 
 
 def last_thought(completion: str) -> str:
-    """Content of the last think tag, as it stands."""
-    return extract_tag(completion, "think", which="last", strip=False)
+    """Stripped content of the last think tag."""
+    return extract_tag(completion, "think", which="last")
 
 
 KEYWORDS = words(
-    "analyze analyse compare deduce however first wait specifically therefore because "
-    "identify observe step next finally then consider verify check"
+    "analyze compare deduce however therefore because step observe notice identify wait"
+)
+_TIMESTEP = re.compile(
+    r"<timestep>\s*+\d++\.?+\d*+\s++to\s++\d++\.?+\d*+\s*+</timestep>", re.IGNORECASE
 )
 
 
@@ -110,7 +114,7 @@ def thought_length(completion: str) -> float:
 
 
 def keyword_usage(completion: str) -> float:
-    """.1 for each reasoning word in the thought, up to two (word list: our guess)."""
+    """.1 for each reasoning word in the thought, also inside longer words, up to two."""
     lower = last_thought(completion).lower()
     return 0.1 * min(2, sum(word in lower for word in KEYWORDS))
 
@@ -122,18 +126,18 @@ def paragraph_structure(completion: str) -> float:
 
 
 def timestep_pair(completion: str) -> float:
-    """.2 if a timestep tag holds "x to y"."""
-    return 0.2 * any(map(intervals.parse_to, iter_tags(completion, "timestep")))
+    """.2 if a timestep tag of the thought holds "x to y" and nothing else."""
+    return 0.2 * bool(_TIMESTEP.search(last_thought(completion)))
 
 
 def diversity(arguments: Arguments) -> list[float]:
-    """1 - mean ROUGE-L to the other rollouts of the group."""
+    """1 - mean ROUGE-L to the other rollouts of the group; an incomplete last group is dropped."""
     texts, n = [text_of(c) for c in arguments["completions"]], arguments["num_generations"]
     scores = []
-    for i, one in enumerate(texts):
+    for i, one in enumerate(texts[: len(texts) // n * n]):
         first = i - i % n
         others = [t for j, t in enumerate(texts[first : first + n], first) if j != i]
-        same = [text.rouge(one, other, stem=False)["rougeL"] for other in others]
+        same = [text.rouge(one, other)["rougeL"] for other in others]
         scores.append(1 - sum(same) / len(same) if same else 0.0)
     return scores
 
@@ -143,7 +147,8 @@ def diversity(arguments: Arguments) -> list[float]:
 _NUMBER = r"[0-9]++(?:\.[0-9]++)?+"
 _TUPLE = rf"\({_NUMBER},\s*+{_NUMBER}\)"
 _TUPLES = re.compile(rf"\[(?:{_TUPLE}(?:,\s*+{_TUPLE})*+,?+)?+\]\n?\Z")
-_SINGLE = re.compile(rf"\[\s*+-?({_NUMBER})\s*+,\s*+-?({_NUMBER})\s*+\]\n?\Z")
+_GAP = r"[ \t\n\r\f]*+"
+_SINGLE = re.compile(rf"\[{_GAP}-?({_NUMBER}){_GAP},{_GAP}-?({_NUMBER}){_GAP}\]\n?\Z")
 _PAIR = re.compile(rf"\(({_NUMBER}),\s*+({_NUMBER})\)")
 
 
@@ -164,38 +169,48 @@ def tuple_spans(glue: str) -> list[Span] | None:
 
 
 def single_span(glue: str) -> Span | None:
-    """VAU-R1's `[s, e]`; [-1, -1] marks a normal video; None if invalid."""
+    """VAU-R1's `[s, e]` with s <= e; [-1, -1] marks a normal video; None if invalid."""
     found = _SINGLE.match(glue)
     if not found or not all(map(_python_number, found.groups())):
         return None
     start, end = (float(x) for x in glue.strip()[1:-1].split(","))
-    if (start, end) == (-1.0, -1.0) or 0 <= start <= end:
-        return start, end
-    return None
-
-
-def _nested(gold: Any) -> list[Pair]:
-    return [gold] if gold and not isinstance(gold[0], list | tuple) else list(gold)
+    return (start, end) if start <= end else None
 
 
 def glue_iou(completion: str, solution: Arguments) -> float:
-    """VideoChat-R1 `iou_glue_reward`: IoU of the first valid glue's spans; 1 if both are empty."""
-    pred = tuple_spans(extract_tag(completion, "glue", strip=False))
+    """VideoChat-R1 `iou_glue_reward`: IoU of the first valid glue's spans; 1 for an empty union.
+
+    Reversed golds may make the union negative.
+
+    Raises:
+        TypeError: Where the gold is no list of spans.
+    """
+    pred, golds = tuple_spans(extract_tag(completion, "glue", strip=False)), solution["glue"]
     if pred is None:
         return 0.0
-    return intervals.set_iou(pred, _nested(solution["glue"]), empty=1.0)
+    p, g = intervals.merge(pred), intervals.merge(golds)
+    common = intervals.common_length(p, g)
+    union = intervals.covered(p) + intervals.covered(g) - common
+    return common / union if union else 1.0
 
 
 def vau_iou(completion: str, solution: Arguments) -> float:
-    """VAU-R1 `iou_glue_reward`: "normal" must match; reversed golds have no length."""
-    pred, golds = single_span(extract_tag(completion, "glue")), _nested(solution["glue"])
+    """VAU-R1 `iou_glue_reward`: "normal" must match; reversed golds have no length.
+
+    Raises:
+        IndexError: For an empty gold.
+        ValueError: For a gold span that is no pair.
+    """
+    pred, gold = single_span(extract_tag(completion, "glue", strip=False)), solution["glue"]
     if pred is None:
         return 0.0
-    normal = [tuple(map(float, g)) == (-1.0, -1.0) for g in golds]
-    if pred == (-1.0, -1.0) or any(normal):
-        return float(pred == (-1.0, -1.0) and any(normal))
-    common = sum(intervals.overlap(pred, sorted(g)) for g in golds)
-    union = pred[1] - pred[0] + sum(max(0.0, g[1] - g[0]) for g in golds) - common
+    golds = [(start, end) for start, end in (gold if isinstance(gold[0], list) else [gold])]
+    normal = (-1, -1)
+    if pred == normal or golds == [normal]:
+        return float([pred] == golds)
+    merged = intervals.merge(golds)
+    common = sum(intervals.overlap(pred, sorted(g)) for g in merged)
+    union = pred[1] - pred[0] + sum(max(0.0, g[1] - g[0]) for g in merged) - common
     return common / union if union > 0 else 1.0
 
 
@@ -203,86 +218,130 @@ def glue_format(completion: str, *, single: bool) -> float:
     """Think, answer and a valid glue, in this order."""
     ok = is_sequence(completion.strip(), ("think", "answer", "glue"))
     glue = extract_tag(completion, "glue", strip=False)
-    valid = single_span(glue.strip()) if single else tuple_spans(glue)
+    valid = single_span(glue) if single else tuple_spans(glue)
     return float(ok and valid is not None)
 
 
-def equal_class(completion: str, gold: Any) -> float:
-    """Equality of the class after stripping, case ignored."""
-    want = gold["answer"] if isinstance(gold, dict) else gold
-    pred = extract_tag(completion)
-    return float(pred.lower() == str(want).strip().lower())
+def equal_class(completion: str, gold: str) -> float:
+    """Equality of the class in the answer tag after stripping, case ignored."""
+    pred = find_tag(completion)
+    return float(pred is not None and pred.lower() == gold.strip().lower())
+
+
+def tracked(answer: str) -> list[Any] | None:
+    """Eight lists of four items written as a list; line feeds are ignored, items not looked at."""
+    value = boxes.literal(answer.replace("\n", ""))
+    if not isinstance(value, list) or len(value) != 8:
+        return None
+    return value if all(isinstance(box, list) and len(box) == 4 for box in value) else None
 
 
 def tracking_iou(completion: str, solution: Arguments) -> float:
     """Mean IoU of exactly eight boxes, 0 on any mismatch."""
-    pred = boxes.parse_boxes(extract_tag(completion), 8)
-    return boxes.track_iou(pred, solution["answer"]) if pred else 0.0
+    try:
+        return boxes.track_iou(tracked(extract_tag(completion)) or [], solution["answer"])
+    except (TypeError, ValueError, OverflowError):
+        return 0.0
 
 
 def tracking_format(completion: str) -> float:
     """Think, answer, and eight boxes in the answer."""
-    valid = boxes.parse_boxes(extract_tag(completion), 8) is not None
-    return float(valid and is_sequence(completion.strip()))
+    return float(tracked(extract_tag(completion)) is not None and is_sequence(completion.strip()))
 
 
-def vau_span(response: str) -> Arguments:
-    """VAU-R1's evaluation: the glue or first [..] with seconds or clock times, else 0, 0."""
-    bracket = re.search(r"\[([^\]]{0,1000})\]", response)
-    inner = find_tag(response, "glue") or (bracket.group(1) if bracket else "")
-    fields = inner.strip().strip("[]()").split(",")
-    try:
-        start, end = (intervals.clock(x) for x in fields)
-    except ValueError:
-        start = end = 0.0
-    return {"start time": start, "end time": end}
+_TIME = re.compile(r"(?:(\d\d?):)?([0-5]?\d):([0-5]?\d(?:\.\d{1,6})?)", re.ASCII)
 
 
-VAU_CLASSES = words(
-    "Abuse Arrest Arson Assault Burglary Explosion Fighting Fire Normal Object_falling "
-    "People_falling Pursuit Robbery Shooting Shoplifting Stealing Traffic_accident Vandalism "
-    "Water_incident"
+def vau_span(response: str) -> Arguments | Failed:
+    """VAU-R1's evaluation: the glue, else the first [..], both on one line.
+
+    Without two fields 0, 0.
+    With a colon in both they must be times of day, else numbers; everything but digits and ":.-"
+    is deleted first.
+    """
+    inner = find_tag(response, "glue", dotall=False, strip=False)
+    if inner is None:
+        brackets = (line.partition("[")[2].partition("]") for line in response.split("\n"))
+        inner = next((text for text, closed, _ in brackets if closed), "")
+    fields, found = [re.sub(r"[^0-9:.-]", "", x) for x in inner.split(",")], []
+    if len(fields) != 2:
+        return {"start time": 0.0, "end time": 0.0}
+    for field in fields:
+        time = _TIME.fullmatch(field)
+        if not all(":" in x for x in fields):
+            try:
+                found.append(float(field))
+            except ValueError:
+                return Failed("ValueError")
+        elif time and int(time.group(1) or 0) < 24:
+            found.append(intervals.clock(field))
+        else:
+            return Failed("UnboundLocalError" if field.count(":") > 2 else "ValueError")
+    return {"start time": found[0], "end time": found[1]}
+
+
+VAU_CLASSES = (
+    *words("Abuse Agriculture Arrest Arson Assault Explosion Fighting Fire"),
+    *("Food Safety", "Medical Abnormality", "Natural Hazard", "Normal"),
+    *words("Object_falling People_falling Robbery Shooting Stealing Traffic_accident"),
+    *words("Vandalism Water_incident"),
 )
+_BLANK = re.compile(r"[\s_]+")
+_BY_KEY = {_BLANK.sub("", name).lower(): name for name in VAU_CLASSES}
+_SPACED = "|".join(_BLANK.sub(r"[\\s_]++", name) for name in VAU_CLASSES)
+_ANY_CLASS = re.compile(rf"\b(?:{_SPACED})\b", re.IGNORECASE)
 
 
 def vau_classes(response: str) -> list[str]:
-    """Names of anomaly classes that occur in the text, case ignored."""
-    lower = response.lower()
-    return [c for c in VAU_CLASSES if re.search(rf"\b{c.lower()}\b", lower)]
+    """Anomaly classes in the order in which they occur; blanks may stand for "_", case ignored.
+
+    They are looked for in the first answer, closed or not and without tags in it, else in the whole
+    text.
+    """
+    area = unclosed_tag(response)
+    text = response if area is None else re.sub(r"<[^<>]*+>", "", area)
+    found = (_BY_KEY.get(_BLANK.sub("", name).lower()) for name in _ANY_CLASS.findall(text))
+    return list(dict.fromkeys(name for name in found if name))
 
 
 # -- MUSEG -----------------------------------------------------------------------------------------
 
 
 def _segments(completion: str) -> list[Span] | None:
-    found = re.findall(r"<answer>", completion)
-    return intervals.parse_dashes(extract_tag(completion)) if len(found) == 1 else None
+    """The answer's spans, None unless there is one answer tag and each span is 0 <= s < e."""
+    if completion.count("<answer>") != 1 or completion.count("</answer>") != 1:
+        return None
+    spans = intervals.parse_dashes(extract_tag(completion))
+    return spans if spans and all(0 <= s < e for s, e in spans) else None
 
 
-def museg_global(completion: str, gold: list[Any]) -> float:
-    """Coverage F1; any span that is not 0 <= s < e makes it 0."""
+def museg_global(completion: str, gold: Any) -> float:
+    """Coverage F1; any span that is not 0 <= s < e, or an unreadable gold, makes it 0."""
     pred = _segments(completion)
-    golds = [gold] if gold and isinstance(gold[0], int) else gold
-    if not pred or not all(0 <= s < e for s, e in pred) or not isinstance(golds[0], list):
+    try:
+        golds = [gold] if isinstance(gold[0], int) else gold
+        return intervals.coverage_f1(pred, golds) if pred else 0.0
+    except (TypeError, IndexError):
         return 0.0
-    return intervals.coverage_f1(pred, golds)
 
 
-def museg_local(completion: str, gold: list[Any]) -> float:
+def museg_local(completion: str, gold: Any) -> float:
     """Mean (1 + GIoU) / 2 of spans paired in order, the shorter list padded far away."""
     pred = _segments(completion)
-    golds = [gold] if gold and isinstance(gold[0], int) else gold
-    if not pred or not all(0 <= s < e for s, e in pred) or not isinstance(golds[0], list):
+    if not pred:
         return 0.0
-    n = max(len(pred), len(golds))
-    far = (1e9, 1e9 + 1)
-    total = 0.0
-    for i in range(n):
-        a = pred[i] if i < len(pred) else far
-        b = golds[i] if i < len(golds) else far
-        if math.isinf(a[1]):
-            return math.nan
-        total += (1 + intervals.giou(a, b)) / 2
+    total, far = 0.0, (1e9, 1e9 + 1)
+    try:
+        n = max(len(pred), len(gold))
+        for i in range(n):
+            a = pred[i] if i < len(pred) else far
+            b = gold[i] if i < len(gold) else far
+            score = intervals.giou(a, b)
+            if not a[1] - a[0] + b[1] - b[0] - intervals.overlap(a, b):
+                return 0.0  # the published code divides by the union
+            total += math.nan if math.isinf(a[1]) else (1 + score) / 2
+    except (TypeError, IndexError):
+        return 0.0
     return total / n
 
 
@@ -304,47 +363,185 @@ def museg_format(completion: str, *, cited: bool) -> float:
     return 1.0
 
 
+# A number of E.T. Bench: points in any count, so that "5..3" is found and then no float.
+_ET = rf"{numbers.RUN}\.*+\d*+"
+_ET_END = r"\d++\.*+\d*+"
+_ET_NUMBER = re.compile(_ET)
+_ET_DASH = re.compile(rf"({_ET})\s*+-\s*+({_ET_END})")
+_ET_TO = re.compile(rf"({_ET})\s*+(?<=\s)to \s*+({_ET_END})")
+
+
+def _single(pred: Pair, gold: Pair) -> float:
+    """IoU in float32 as nncore computes it, nan where the union is 0."""
+    f = numbers.float32
+    (s, e), (u, v) = ([f(x) for x in pair] for pair in (pred, gold))
+    common = f(max(0.0, f(min(e, v) - max(s, u))))
+    union = f(f(f(e - s) + f(v - u)) - common)
+    return f(common / union) if union else math.nan
+
+
+def _answered(text: str) -> list[Pair]:
+    """All numbers of the text in pairs; none if one is left over or a pair does not rise."""
+    try:
+        found = [float(x) for x in _ET_NUMBER.findall(text)]
+    except ValueError:
+        return []
+    spans = list(zip(found[::2], found[1::2], strict=False))
+    return [] if len(found) % 2 or not all(s < e for s, e in spans) else list(spans)
+
+
+def _share(rows: Sequence[Sequence[float]], least: float) -> float:
+    """Share of rows whose largest value reaches `least`; a nan voids its row."""
+    reached = [all(x == x for x in row) and max(row) >= least for row in rows]
+    return sum(reached) / len(reached)
+
+
 def museg_eval(arguments: Arguments) -> Arguments | Failed:
-    """Single-span evaluation: mean union IoU of the first spans and recall at four thresholds."""
-    if arguments["eval_type"] != "tvg":
+    """MUSEG's evaluation: "tvg" by the first spans, "tal" by F1 of all spans, four thresholds."""
+    kind, rows = arguments["eval_type"], arguments["data_raw"]
+    if kind not in ("tvg", "tal"):
         return Failed("NotImplementedError")
-    thresholds = (0.1, 0.3, 0.5, 0.7)
-    ious = []
-    for golds, answer in arguments["data_raw"]:
-        pred = intervals.parse_dashes(answer)
-        valid = bool(pred) and pred is not None and pred[0][0] < pred[0][1]
-        ious.append(intervals.union_iou(pred[0], golds[0]) if valid and pred else 0.0)
-    n = len(ious) or 1
-    hits = {f"f1_single_{t}": sum(x >= t for x in ious) / n for t in thresholds}
-    return {
-        "tot": len(ious),
-        "m_iou": sum(ious) / n,
-        **hits,
-        "mean_f1_single": sum(hits.values()) / len(thresholds),
-    }
+    if not rows:
+        return Failed("ZeroDivisionError")
+    thresholds, n = (0.1, 0.3, 0.5, 0.7), len(rows)
+    total, single, multi = 0.0, [0.0] * 4, [0.0] * 4
+    for golds, answer in rows:
+        pred = _answered(answer)
+        if not pred:
+            continue
+        if not golds:
+            return Failed("IndexError")
+        first = _single(pred[0], golds[0])
+        total += first
+        ious = [[_single(p, g) for p in pred] for g in golds]
+        for k, least in enumerate(thresholds):
+            single[k] += first >= least
+            limit = numbers.float32(least)
+            recall = _share(ious, limit)
+            precision = _share(list(zip(*ious, strict=True)), limit)
+            if recall and precision:
+                multi[k] += 2 * precision * recall / (precision + recall)
+    name, sums = ("single", single) if kind == "tvg" else ("multi", multi)
+    hits = {f"f1_{name}_{t}": x / n for t, x in zip(thresholds, sums, strict=True)}
+    means = {"m_iou": total / n} if kind == "tvg" else {}
+    return {"tot": n, **means, **hits, f"mean_f1_{name}": sum(sums) / n / 4}
 
 
-_DENSE = re.compile(rf"({numbers.RUN}\.?+\d*+)\s*+(?:to|-)\s*+(\d++\.?+\d*+)")
+_TOLD = re.compile("start|end|happen")
+_NUMERAL = re.compile(r"\b(?:\d++\.\d++|\d++)\b")
+
+
+def told_spans(answer: str) -> list[list[float]] | Failed | None:
+    """E.T. Bench's `tvg_format`: all "a - b", else all "a to b", else told starts and ends, sorted.
+
+    The last reads the first number of each sentence with start, end or happen and takes two at a
+    time.
+    """
+    lower = answer.lower()
+    pairs = _ET_DASH.findall(lower) or _ET_TO.findall(lower)
+    if not pairs:
+        found = [_NUMERAL.search(x) for x in re.split(r"[!?\n]", lower) if _TOLD.search(x)]
+        times = [m.group() for m in found if m]
+        pairs = list(zip(times[::2], times[1::2], strict=False))
+    try:
+        return [sorted(float(x) for x in pair) for pair in pairs] or None
+    except ValueError:
+        return Failed("ValueError")
+
+
+_START = re.compile(r"start(?:ing)? time: (\d++\.*+\d*+)")
+_END = re.compile(r"end(?:ing)? time: (\d++\.*+\d*+)")
+_BOTH = re.compile(r"start time \d++\.*+\d*+, end time \d")
+_CLOCKS = re.compile(rf"{_ET}:{_ET_END}")
+_LOOSE = re.compile(r"\d+\.*\d*(?!\.)")
+_RADIUS = 20
+"""Seconds around a single time."""
+
+
+def _paragraph(caption: str) -> tuple[list[list[float]], list[str]]:
+    """Spans and the texts between them; ValueError where the published parser gives up."""
+    lower = caption.lower()
+    spans = [[float(a), float(b)] for a, b in _ET_DASH.findall(lower)]
+    texts: list[str] = []
+    if spans:
+        rest = lower
+        for found in _ET_DASH.finditer(lower):
+            rest = rest.replace(found.group(), "\n")
+        texts = rest.replace("seconds", "").split("\n")
+    else:
+        starts, ends = _START.findall(lower), _END.findall(lower)
+        spans = [[float(a), float(b)] for a, b in zip(starts, ends, strict=False)]
+        if spans:
+            texts = re.findall(r"description: (.*)", lower) or re.findall(r"\*\s*(.*)", lower)
+        elif _BOTH.search(lower):
+            raise ValueError("start time a, end time b")
+    texts = [text.strip().strip(", ").rstrip() for text in texts if len(text) > 5]
+    n = min(len(spans), len(texts))
+    return spans[:n], texts[:n]
+
+
+def _around(time: float) -> list[float]:
+    return [time - _RADIUS, time + _RADIUS] if time > _RADIUS else [time, time + 2 * _RADIUS]
+
+
+def _loose_span(text: str) -> list[float]:
+    """One span from "a - b", one or two clock times, or one or two numbers; else ValueError."""
+    dash = _ET_DASH.search(text)
+    if dash:
+        return [float(x) for x in dash.groups()]
+    if text.count(":") in (1, 2):
+        fields = [x.split(":") for x in _CLOCKS.findall(text)]
+        times = [int(m) * 60 + int(s) for m, s in fields]
+        if text.count(":") == 1 and times:
+            return _around(times[0])
+        start, end = times
+        return [start, end]
+    found = _LOOSE.findall(text)
+    if len(found) == 1:
+        return _around(float(found[0]))
+    start, end = (float(x) for x in found)
+    return [start, end]
 
 
 def dense_captions(caption: str) -> list[Any]:
-    """E.T. Bench's dense captions: spans "a - b" and the text after each, [None, None] if none."""
-    spans, captions = [], []
-    for line in caption.split("\n"):
-        found = _DENSE.search(line)
-        if found:
-            a, b = float(found.group(1)), float(found.group(2))
-            spans.append([min(a, b), max(a, b)])
-            captions.append(line[found.end() :].strip())
-    return [spans, captions] if spans else [None, None]
+    """E.T. Bench's dense captions: spans "a - b" with the texts between them, in lower case.
+
+    Where that gives nothing, the first line (or sentence) of at least 8 characters with a span is
+    the only caption; a single time counts 20 s around it. [None, None] if there is none.
+    """
+    try:
+        spans, texts = _paragraph(caption)
+    except ValueError:
+        return [None, None]
+    if not spans:
+        lines = caption.split("\n") if "\n" in caption else caption.split(".")
+        for line in lines:
+            if len(line) <= 7:
+                continue
+            parts = [
+                p.strip(",") for p in (line if "\n" in caption else f"{line}.").split("seconds")
+            ]
+            try:
+                spans = [[round(x, 2) for x in _loose_span(parts[0])]]
+            except ValueError:
+                continue
+            texts = [parts[-1].strip()]
+            break
+    return [[sorted(span) for span in spans], texts] if spans else [None, None]
 
 
 # -- Temporal-R1 ----------------------------------------------------------------------------------
 
 _SPAN_JSON = re.compile(
-    r"</think>\s*+<answer>\s*+\{\s*+\"start_time\":\s*+\"[\d.]++\"\s*+,\s*+\"end_time\":\s*+"
+    r"</think>\s*+<answer>\s*+\{\s*+\"start_time\"\s*+:\s*+\"[\d.]++\"\s*+,\s*+\"end_time\"\s*+:\s*+"
     r"\"[\d.]++\"\s*+\}\s*+</answer>\Z"
 )
+
+
+def hull_iou(a: Pair, b: Pair) -> float | Failed:
+    """IoU over the hull; two spans without any hull raise."""
+    hull = max(a[1], b[1]) - min(a[0], b[0])
+    return intervals.tiou(a, b) if hull else Failed("ZeroDivisionError")
 
 
 def tvg_iou(answer: str, gold: Pair, duration: float) -> float:

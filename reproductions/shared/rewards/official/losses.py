@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 from typing import Any
 
 from reproductions.shared.rewards import advantages as adv
 from reproductions.shared.rewards.length import length_window
+from reproductions.shared.rewards.numbers import float32
 from reproductions.shared.rewards.official.base import Adapter, Arguments, plain
 from reproductions.shared.rewards.text import differing
 
@@ -18,23 +20,37 @@ def _mask(lengths: Sequence[int], width: int) -> Matrix:
     return [[float(t < n) for t in range(width)] for n in lengths]
 
 
+def _totals(rows: Sequence[Sequence[float]]) -> list[float]:
+    return [float32(math.fsum(map(float32, row))) for row in rows]
+
+
+def _advantages(totals: Sequence[float], group: int = 0) -> list[float]:
+    """`group_relative` of each group in float32: almost equal rewards show its rounding."""
+    size, values = group or len(totals), []
+    for first in range(0, len(totals), size):
+        rewards = [float32(x) for x in totals[first : first + size]]
+        mean, std = float32(math.fsum(rewards) / size), statistics.stdev(rewards)
+        values += [(r - mean) / (std + 1e-4) for r in rewards]
+    return values
+
+
 def video_r1(a: Arguments) -> Arguments:
     """T-GRPO: comparison bonus, length bonus, advantages, loss at ratio 1 with clamped KL."""
     right = [row[0] for row in a["rewards_per_func"]]
-    total = [math.fsum(row) for row in a["rewards_per_func"]]
+    total = _totals(a["rewards_per_func"])
     temporal = [0.5]
     if a["temporal"] and a["has_video"]:
         shuffled = [row[0] for row in a["shuffled_rewards_per_func"]]
         # The logged value is 1 whenever the inequality holds, even if nobody was right.
-        mean, other = (math.fsum(x) / len(x) for x in (right, shuffled))
-        temporal = [float(mean >= 0.8 * other)]
+        temporal = [float(adv.order_helped(right, shuffled))]
         bonus = adv.comparison_bonus(right, shuffled)
         total = [t + b for t, b in zip(total, bonus, strict=True)]
     if a["len_control"]:
         extra = length_window(a["completion_lengths"], right)
         total = [t + b for t, b in zip(total, extra, strict=True)]
     given, reference = a["per_token_logps"], a["ref_per_token_logps"]
-    width, columns = max(a["completion_lengths"]), len(given[0])
+    columns = len(given[0])
+    width = max(*a["completion_lengths"], columns)
     padding = [0.0] * (width - columns)
     logps = [[*row, *padding] for row in given]
     references = [[*row, *padding] for row in reference]
@@ -47,7 +63,7 @@ def video_r1(a: Arguments) -> Arguments:
         for r in zip(logps, references, strict=True)
     ]
     mask = _mask(a["completion_lengths"], width)
-    values = adv.group_relative(total)
+    values = _advantages(total)
     gradient = adv.on_policy_gradient(values, slope, mask, beta=a["beta"])
     return {
         "rewards": total,
@@ -62,16 +78,16 @@ def video_r1(a: Arguments) -> Arguments:
 def videorft(a: Arguments) -> Arguments:
     """VideoRFT: the semantic reward counts only with a positive accuracy; length bonus."""
     gated = [[acc, form, sem if acc > 0 else 0.0] for acc, form, sem in a["rewards_per_func"]]
-    total = [math.fsum(row) for row in gated]
+    total = _totals(gated)
     if a["len_control"]:
         extra = length_window(a["completion_lengths"], [row[0] for row in gated])
         total = [t + b for t, b in zip(total, extra, strict=True)]
-    return {"gated": gated, "rewards": total, "advantages": adv.group_relative(total)}
+    return {"gated": gated, "rewards": total, "advantages": _advantages(total)}
 
 
 def time_r1(a: Arguments) -> Arguments:
     """Time-R1: token mean over the batch, or the mean over sequences with `use_grpo`."""
-    values = adv.group_relative([math.fsum(row) for row in a["rewards_per_func"]])
+    values = _advantages(_totals(a["rewards_per_func"]))
     mask = _mask(a["completion_lengths"], len(a["per_token_logps"][0]))
     token_mean = not a["use_grpo"]
     return {
@@ -86,7 +102,7 @@ def time_r1(a: Arguments) -> Arguments:
 def tinyllava(a: Arguments) -> Arguments:
     """TinyLLaVA-Video-R1: signed format reward; the advantage noise is left out."""
     total = [adv.signed_format(*row) for row in a["rewards_per_func"]]
-    values = adv.group_relative(total)
+    values = _advantages(total)
     mask = _mask(a["completion_lengths"], len(a["per_token_logps"][0]))
     return {
         "rewards": total,
@@ -100,7 +116,7 @@ def univg(a: Arguments) -> Arguments:
     """UniVG-R1: the policy term times a difficulty weight, then the KL term."""
     weight = (
         adv.difficulty_weight(a["miou"], a["miou_adjust_math"], a["miou_weight"])
-        if a["miou_adjust"]
+        if a["miou_adjust"] and a["miou_adjust_math"] in ("exp", "log", "power")
         else 1.0
     )
     pairs = list(zip(a["per_token_logps"], a["ref_per_token_logps"], strict=True))
@@ -117,7 +133,7 @@ def univg(a: Arguments) -> Arguments:
 def tw_grpo(a: Arguments) -> Arguments:
     """TW-GRPO at ratio 1 from logits: weights, loss and its gradient by the logits."""
     ids, logits, beta = a["completion_ids"], a["logits"], a["beta"]
-    values = adv.group_relative([math.fsum(row) for row in a["rewards_per_func"]])
+    values = _advantages(_totals(a["rewards_per_func"]), a["G"])
     mask = [[float(m) for m in adv.up_to_first(row, a["eos"])] for row in ids]
     old = [
         [adv.log_softmax(x)[i] for x, i in zip(row, own, strict=True)]
@@ -144,13 +160,13 @@ def tw_grpo(a: Arguments) -> Arguments:
                 clipped = min(max(ratio, 0.8), 1.28)
                 value = -min(ratio * values[g], clipped * values[g])
                 if beta:
-                    value += beta * adv.k3(logp, a["ref_per_token_logps"][g][t])
+                    value += beta * adv.k3(logp, a["ref_per_token_logps"][g][t], 11.0)
                 line.append(value * (scale[g][t] if scale else 1.0))
             per_token.append(line)
         return adv.reduce_tokens(per_token, mask, token_mean=weighted)
 
     flat = [v for row in logits for x in row for v in x]
-    slopes = iter(adv.numeric_gradient(loss, flat, 1e-4))
+    slopes = iter(adv.numeric_gradient(loss, flat, 1e-6))
     return {
         "advantages": values,
         "completion_mask": [[int(m) for m in row] for row in mask],
@@ -174,37 +190,39 @@ def rrpo_loss(a: Arguments) -> list[list[float]]:
 def rrpo_call(a: Arguments) -> Arguments:
     """RRPO from logits: rows 0..B-1 are preferred, the rest not; labels are shifted by one."""
     beta, alpha, pairs = a["beta"], a["alpha"], len(a["logits"]) // 2
-    # The smallest sign that labels a token is taken for "unmarked": without unmarked tokens the
-    # first phrase is dropped.
-    seen = sorted({s for row in a["signs"] for s in row if s != -100})
-    phrases = seen[1:]
+    signs = [[max(s, 0) for s in row[1:]] for row in a["signs"]]
+    # The smallest sign of the batch is taken for "unmarked": without unmarked tokens the first
+    # phrase is dropped.
+    phrases = sorted({s for row in signs for s in row})[1:]
 
     def parts(logits: Any) -> tuple[Matrix, list[float], list[float]]:
         margins, kls, sums = [], [], []
-        for row, reference, targets, signs in zip(
-            logits, a["ref_logits"], a["targets"], a["signs"], strict=True
+        for row, reference, targets, marks in zip(
+            logits, a["ref_logits"], a["targets"], signs, strict=True
         ):
             tokens, kl, total = [], 0.0, 0.0
             for x, y, label in zip(row, reference, targets[1:], strict=False):
-                if label == -100:
-                    tokens.append(0.0)
-                    continue
                 p, q = adv.log_softmax(x), adv.log_softmax(y)
-                tokens.append(p[label] - q[label])
+                # A marked token without label counts in its phrase as token 0.
+                tokens.append(p[max(label, 0)] - q[max(label, 0)])
+                if label == -100:
+                    continue
                 kl += math.fsum(math.exp(b) * (b - c) for b, c in zip(q, p, strict=True))
                 total += p[label]
-            margins.append(adv.phrase_margins(tokens, signs[1:], phrases))
+            margins.append(adv.phrase_margins(tokens, marks, phrases))
             kls.append(kl)
             sums.append(total)
         return margins, kls, sums
 
-    def loss(logits: Any) -> float:
+    def losses(logits: Any) -> list[float]:
         margins, kls, _ = parts(logits)
-        losses = [
+        return [
             adv.rrpo(margins[i], margins[i + pairs], kls[i], beta=beta, alpha=alpha)
             for i in range(pairs)
         ]
-        return math.fsum(losses) / pairs
+
+    def loss(logits: Any) -> float:
+        return math.fsum(losses(logits)) / pairs
 
     margins, kls, sums = parts(a["logits"])
     chosen = [beta * math.fsum(m) for m in margins[:pairs]]
@@ -232,7 +250,7 @@ def rrpo_call(a: Arguments) -> Arguments:
             "kl_train/margin": [c - r for c, r in zip(kls[:pairs], kls[pairs:], strict=True)],
             "logps_train/rejected": sums[pairs:],
             "logps_train/chosen": sums[:pairs],
-            "loss/train": [loss(shape)],
+            "loss/train": losses(shape),
         },
         "grad_logits": [[[next(slopes) for _ in x] for x in row] for row in shape],
     }
@@ -254,24 +272,26 @@ def pixel_reasoner(a: Arguments) -> Arguments:
     }
     for first in range(0, len(a["correctness"]), n):
         group = range(first, min(first + n, len(a["correctness"])))
+        right = [a["correctness"][i] > 0.5 for i in group]
         mean = math.fsum(a["correctness"][i] for i in group) / len(group)
         label = sum(mean >= bound for bound in (1 / 8, 3 / 8, 6 / 8, 1.0))
-        # A failed last operation voids a right answer.
-        base = {
-            i: 0.0 if a["final_error"][i] and a["correctness"][i] > 0 else a["correctness"][i]
-            for i in group
-        }
         rate = sum(a["num_toolcalls"][i] > 0 for i in group) / len(group)
-        right = [i for i in group if base[i] > 0]
-        lean = sum(a["num_toolcalls"][i] == 0 for i in right) / len(right) if right else 0.0
-        for i in group:
+        lean = any(ok and a["num_toolcalls"][i] == 0 for i, ok in zip(group, right, strict=True))
+        shaped = []
+        for i, ok in zip(group, right, strict=True):
+            # A failed last operation voids a right answer; all groups read the flags of the first.
+            base = 0.0 if ok and a["final_error"][i - first] else a["correctness"][i]
             bonus, penalty = adv.curiosity(a["num_toolcalls"][i], rate, video=a["is_video"][i])
-            out["shaped_rewards"].append(base[i] + bonus + penalty)
+            shaped.append(base + bonus + penalty)
             out["curiosity_bonus"].append(bonus)
             out["penalty_bonus"].append(penalty)
-            out["difficulty_labels"].append(label)
-            out["efficiency_labels"].append(lean)
-            out["uniformity"].append(0.0)
+        centre = math.fsum(shaped) / len(shaped)
+        spread = math.fsum(abs(x - centre) for x in shaped) / len(shaped)
+        out["shaped_rewards"] += shaped
+        # Labels are written `nsample` times even for a short last group.
+        out["difficulty_labels"] += [label] * n
+        out["efficiency_labels"] += [float(lean)] * n
+        out["uniformity"] += [float(spread < 0.01)] * n
     return out
 
 
@@ -293,7 +313,9 @@ LOSSES: dict[tuple[str, str], Adapter] = {
     ),
     ("pritamqu/RRPO", "RRPO.loss"): rrpo_loss,
     ("pritamqu/RRPO", "RRPO.__call__"): rrpo_call,
-    ("pritamqu/RRPO", "get_diff_signs"): plain(lambda a, b, n: list(differing(a, b, n))),
+    ("pritamqu/RRPO", "get_diff_signs"): plain(
+        lambda a, b, n: list(differing(a, b, n, autojunk=True))
+    ),
     ("TIGER-AI-Lab/Pixel-Reasoner", "curiosity reward shaping loop"): pixel_reasoner,
 }
 """(repository, function) -> adapter."""

@@ -44,8 +44,8 @@ def _leaking(pred: Pair, gold: Pair, duration: float, *, boundary: bool = False)
     return out if isinstance(out, Failed) else out[0]
 
 
-def _vau(pred: Pair, gold: Pair, duration: float) -> float:
-    return grounding.vau_iou(f"<glue>[{pred[0]}, {pred[1]}]</glue>", {"glue": gold})
+def _glue(function: Any, spans: str, gold: Any) -> Any:
+    return function(f"<glue>{spans}</glue>", {"glue": gold})
 
 
 def _regression(pred: float, gold: float) -> float:
@@ -96,7 +96,7 @@ _BY_REPOSITORY: dict[str, dict[str, Adapter]] = {
         "diversity_reward_func": grounding.diversity,
         "mqa_answer_reward": scored("time_r1", wrap=False),
         "compute_IoU": plain(lambda p, g: intervals.tiou(p, g, empty=math.nan)),
-        "mcq_is_correct": plain(lambda p, g: int(grounding.last_bracketed(p) == "ABCDEFGHIJ"[g])),
+        "mcq_is_correct": plain(grounding.time_r1_choice),
         "evaluate.extract_answer": plain(grounding.time_r1_extract),
         "extract_answer_force": plain(grounding.forced_span),
         **_cross(
@@ -111,7 +111,7 @@ _BY_REPOSITORY: dict[str, dict[str, Adapter]] = {
         "answer_reward": scored("videochat_r1", wrap=False, field="answer"),
         "format_reward_gqa": each(lambda c: grounding.glue_format(c, single=False)),
         "is_valid_two_d_list_format": plain(lambda s: grounding.tuple_spans(s) is not None),
-        "iou_glue_reward": each(grounding.glue_iou, "solution"),
+        "iou_glue_reward": each(grounding.glue_iou, "solution", errors=(TypeError,)),
         "iou_timestamp_reward": grounding.leaking_iou,
         "grpo_tg.iou_timestamp_reward": each(grounding.ordered_iou, "solution"),
         "tracking_format_reward": each(grounding.tracking_format),
@@ -121,20 +121,22 @@ _BY_REPOSITORY: dict[str, dict[str, Adapter]] = {
         **_cross(
             {
                 "videochat-r1/tg": lambda p, g, d: grounding.ordered_iou(_to(p)[0], g),
-                "videochat-r1/glue": lambda p, g, d: grounding.glue_iou(
-                    f"<glue>[({p[0]}, {p[1]})]</glue>", {"glue": [g]}
+                "videochat-r1/glue": lambda p, g, d: _glue(
+                    grounding.glue_iou, f"[({p[0]}, {p[1]})]", [g]
                 ),
             }
         ),
     },
     VAU: {
         "is_valid_single_interval_format": plain(lambda s: grounding.single_span(s) is not None),
-        "iou_glue_reward": each(grounding.vau_iou, "solution"),
+        "iou_glue_reward": each(grounding.vau_iou, "solution", errors=(IndexError, ValueError)),
         "format_reward": each(lambda c: grounding.glue_format(c, single=True)),
-        "grpo_cls.answer_reward": each(grounding.equal_class, "solution"),
+        "grpo_cls.answer_reward": each(
+            lambda c, g: grounding.equal_class(c, g["answer"]), "solution", errors=(TypeError,)
+        ),
         "parse_html": plain(grounding.vau_span),
         "extract_options": plain(grounding.vau_classes),
-        **_cross({"vau-r1/glue": _vau}),
+        **_cross({"vau-r1/glue": lambda p, g, d: _glue(grounding.vau_iou, f"[{p[0]}, {p[1]}]", g)}),
     },
     MUSEG: {
         "reward_local_matching": each(grounding.museg_local, "solution"),
@@ -145,7 +147,7 @@ _BY_REPOSITORY: dict[str, dict[str, Adapter]] = {
         "reward_format": each(lambda c: grounding.museg_format(c, cited=True)),
         "reward_format_n_timestamp": each(lambda c: grounding.museg_format(c, cited=False)),
         "eval_grounding.eval": grounding.museg_eval,
-        "tvg_format": plain(lambda s: [span] if (span := intervals.parse_first(s)) else None),
+        "tvg_format": plain(grounding.told_spans),
         "dvc_format": plain(grounding.dense_captions),
         **_cross(
             {
@@ -156,15 +158,15 @@ _BY_REPOSITORY: dict[str, dict[str, Adapter]] = {
     },
     SPACER: {
         "accuracy_reward": answers.spacer_accuracy,
-        "extract_map_data": plain(boxes.parse_map),
-        "calculate_prediction_score": plain(boxes.map_score),
+        "extract_map_data": plain(answers.spacer_map),
+        "calculate_prediction_score": plain(answers.spacer_map_score),
         "mra:spacer grpo.py numerical reward": plain(
             lambda p, g: answers.spacer_numerical(str(p), str(g))
         ),
     },
     TEMPORAL: {
         "tvg_compute_score": plain(grounding.tvg_score),
-        "temporal_iou": plain(intervals.tiou),
+        "temporal_iou": plain(grounding.hull_iou),
         "r1v_compute_score": answers.half_format,
         "r1v_accuracy_reward": scored("temporal_r1", wrap=False),
         **_cross({"temporal-r1/tvg": lambda p, g, d: intervals.tiou(p, g)}),
@@ -177,24 +179,24 @@ _BY_REPOSITORY: dict[str, dict[str, Adapter]] = {
         "dapo.compute_score": answers.dapo,
     },
     AV: {
-        "accuracy_reward": each(answers.av_accuracy, "solution", "task"),
+        "accuracy_reward": answers.av_batch(answers.av_accuracy, strings=False),
         "accuracy_reward_qa_mcq / 10": scored("av_reasoner", wrap=False),
-        "format_reward": each(answers.av_format, "solution", "task"),
+        "format_reward": answers.av_batch(answers.av_format, strings=True),
         "time_str_to_seconds": plain(answers.av_time),
         "compute_tiou": plain(intervals.union_iou),
         "compute_sIoU": plain(lambda a, b: boxes.box_iou(boxes.sorted_box(a), boxes.sorted_box(b))),
-        "compute_cluster_pair_wcs": plain(
-            lambda g, p, kind: boxes.weighted_clue_score(
-                g, p, intervals.union_iou if kind == "tIoU" else boxes.box_iou
-            )
-        ),
+        "compute_cluster_pair_wcs": plain(answers.av_wcs),
         **_cross({"av-reasoner/tiou": lambda p, g, d: intervals.set_iou([p], [g])}),
     },
     "AMAP-ML/UniVG-R1": {
         "format_reward_rec": grounding.univg_format,
         "iou_reward": grounding.univg_iou,
     },
-    PIXEL: {"rule_reward": plain(answers.pixel_rule, "sol", "gt", "eostoken", "requires_box")},
+    PIXEL: {
+        "rule_reward": plain(
+            answers.pixel_rule, "sol", "gt", "eostoken", "format_type", "requires_box"
+        )
+    },
     EGO: {
         "compute_score": answers.ego_score,
         "compute_score(format_score=0)": answers.ego_score,

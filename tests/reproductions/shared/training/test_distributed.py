@@ -251,7 +251,7 @@ def test_processes_that_share_the_weights_generate_alone(qwen):
     pool = [context.Process(target=generate_in_pieces, args=(rank, *shared)) for rank in range(2)]
     for process in pool:
         process.start()
-    found = sorted(results.get(timeout=100) for _ in pool)
+    found = sorted((results.get(timeout=100) for _ in pool), key=lambda f: f[0])
     for process in pool:
         process.join(timeout=60)
         assert process.exitcode == 0
@@ -262,6 +262,8 @@ def test_processes_that_share_the_weights_generate_alone(qwen):
     assert [len(f[1]) for f in found] == [4, 9] and found[1][1] == ids[0].tolist()
     assert found[0][1] == found[1][1][:4] and found[0][2] == found[1][2]
     assert all(f[3] for f in found)  # and the weights were spread again for training
+    sums = {name: float(p.double().sum()) for name, p in model.named_parameters()}
+    assert found[0][4] == pytest.approx(sums) and found[1][4].keys() == sums.keys()
 
 
 def test_one_process_needs_nobody(monkeypatch):

@@ -1,0 +1,155 @@
+"""What goes wrong at evaluation, through the command: one message, or a failure that is counted.
+
+A score is never wrong in silence: the card says what failed, what was not read, what was cut off.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from contextlib import closing
+from functools import partial
+
+import pytest
+from small_run import Server, reply, vidpost
+
+pytest.importorskip("torch")
+
+from reproductions.shared import source
+from reproductions.shared.evaluation.cards import read_card
+from reproductions.shared.inference.server import ServerGenerator
+
+VIDEOS, MISSING = 4, 2
+
+
+@pytest.fixture
+def data(tmp_path, clips):
+    """Video-MME with half of its videos; each has a question to be answered A and one with B."""
+    folder = tmp_path / "data" / "video_mme"
+    (folder / "data").mkdir(parents=True)
+    for v in range(VIDEOS - MISSING):
+        shutil.copy(clips[v].video, folder / "data" / f"v{v}.mp4")
+    rows = [
+        {
+            "video_id": str(v), "duration": "short", "domain": "d", "sub_category": "s",
+            "url": "u", "videoID": f"v{v}", "question_id": f"{v}-{q}",
+            "task_type": "Counting Problem", "question": f"How many {q}?",
+            "options": ["A. 1.", "B. 2.", "C. 3.", "D. 4."], "answer": "AB"[q],
+        }
+        for v in range(VIDEOS) for q in range(2)
+    ]  # fmt: skip
+    (folder / "video_mme.json").write_text(json.dumps(rows))
+    return folder.parent
+
+
+@pytest.fixture
+def server(monkeypatch):
+    """A server whose answers a test writes; it is given up on at once."""
+    impatient = partial(ServerGenerator, patience=0.01, timeout=1.0, tries=2)
+    monkeypatch.setattr(source, "ServerGenerator", impatient)
+    with closing(Server()) as made:
+        yield made
+
+
+@pytest.fixture
+def evaluated(data, server, tmp_path):
+    """(more options) -> what `vidpost eval` of the server found, and its card or None."""
+
+    def run(*more, code=0):
+        command = ["eval", f"{server.url}/v1", "--benchmark", "video_mme", "--data-root", data]
+        result = vidpost(*command, "--frames", 4, "--out", tmp_path / "out", *more)
+        assert result.exit_code == code and "Traceback" not in result.output, result.output
+        card = tmp_path / "out" / "video_mme" / "card.yaml"
+        return result, read_card(card) if card.exists() else None
+
+    return run
+
+
+def test_half_of_the_videos_are_missing(evaluated):
+    result, card = evaluated()
+    over = "over 4 of 8 items; 4 need 2 videos that are missing (v2, v3)"
+    assert over in result.stdout and "missing.json" in result.stdout
+    assert card.n == 4 and over in " ".join(card.notes)
+
+
+def test_a_video_that_is_no_video_fails_its_questions_only(evaluated, data, server):
+    (data / "video_mme" / "data" / "v1.mp4").write_bytes(b"half a download")
+    server.answer = lambda body, _: reply(body, "A")
+    _, card = evaluated()
+    notes = " ".join(card.notes)
+    assert (card.n, card.score) == (4, 0.25) and "2 failed and count as wrong" in notes
+    assert "v1.mp4" in notes
+
+
+@pytest.mark.parametrize("text", ["", "\x00\ud83d <<|>> )(*&", "[" * 5000, "Z" * 5000, "I am not"])
+def test_garbage_is_unread_and_counts_as_wrong(evaluated, server, text):
+    server.answer = lambda body, _: reply(body, "A" if "How many 0?" in str(body) else text)
+    result, card = evaluated()
+    assert (card.n, card.score) == (4, 0.5)
+    assert "2 answers unread (counted as wrong)" in result.stdout
+    assert "2 answers could not be read and count as wrong." in card.notes
+
+
+@pytest.mark.parametrize("response", [b"<html>", {"choices": None}, (500, {}, {}), (200, {}, None)])
+def test_a_response_that_is_none_is_a_counted_failure(evaluated, server, response):
+    server.answer = lambda body, _: response if "How many 0?" in str(body) else reply(body, "B")
+    _, card = evaluated()
+    assert (card.n, card.score) == (4, 0.5) and "2 failed" in " ".join(card.notes)
+    # All of them: that is no score.
+    server.answer = lambda body, _: response
+    result, _ = evaluated("--fresh", "--limit", "2", code=2)
+    assert "every question failed" in result.stderr
+
+
+def test_an_endless_generation_is_cut_and_counted(evaluated, server, qwen, data, tmp_path):
+    server.answer = lambda body, _: reply(body, "well, " * 900, finish_reason="length")
+    result, card = evaluated()
+    assert "4 answers cut off at their longest length, or failed" in result.stdout
+    assert card.score == 0.0
+    # A model of our own, too.
+    command = ["eval", qwen.checkpoint, "--benchmark", "video_mme", "--data-root", data]
+    more = ["--set", "evaluate.max_new_tokens=3", "--frames", 4, "--out", tmp_path / "own"]
+    result = vidpost(*command, *more)
+    assert "4 answers cut off at their longest length" in result.stdout, result.output
+
+
+def test_a_tool_call_that_is_no_json_and_frames_outside_the_video(evaluated, server, tmp_path):
+    def call(name, **arguments):
+        return f"<tool>{json.dumps({'name': name, 'arguments': arguments})}</tool>"
+
+    said = [
+        "<tool>{broken</tool>",
+        call("seek", start=0, end=999),
+        call("zoom", time=-1, box=[0, 0, 1, 1]),
+        "<answer>A</answer>",
+    ]
+    server.answer = lambda body, _: reply(body, said[len(body["messages"]) // 2])
+    _, card = evaluated("--method", "vital", "--set", "decode.rounds=5")
+    assert (card.n, card.score) == (4, 0.5) and card.method == "vital"
+    path = tmp_path / "out" / "video_mme" / "predictions.jsonl"
+    for line in path.read_text().splitlines():
+        steps = json.loads(line)["trace"]
+        assert [s["step"] for s in steps] == ["error"] * 3
+        faults = ("not JSON", "'end' is 999, outside 0 to", "'time' is -1, outside 0 to")
+        assert all(f in s["message"] for f, s in zip(faults, steps, strict=True))
+    # One that never answers is cut off after its turns, and is read as it is: as nothing.
+    server.answer = lambda body, _: reply(body, said[0])
+    result, card = evaluated("--method", "vital", "--set", "decode.rounds=5", "--fresh", code=2)
+    assert "cannot continue the beginning" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("address", "more", "said"),
+    [
+        ("http://127.0.0.1:9/v1", (), "no server answers"),
+        ("http://nothing here", (), "no"),
+        ("SERVER", ("--served", "large"), "serves tiny; 'large' is not among them"),
+        ("nobody", (), "no such folder"),
+    ],
+)
+def test_a_model_that_is_not_there(server, data, address, more, said, tmp_path):
+    address = address.replace("SERVER", f"{server.url}/v1")
+    command = ["eval", address, "--benchmark", "video_mme", "--data-root", data, *more]
+    result = vidpost(*command, "--out", tmp_path / "out")
+    assert result.exit_code == 2 and said in result.stderr and "Traceback" not in result.output
+    assert result.stderr.count("error:") == 1 and not list(tmp_path.glob("out/*"))
