@@ -184,6 +184,15 @@ def test_the_slurm_template_serves_on_the_last_nodes(tmp_path):
     assert "--nodes=2 --ntasks=2 --nodelist=node1,node2" in done.stderr
 
 
+def test_the_trainer_knows_its_servers_and_may_change_their_weights(tmp_path):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(SHELL, "accelerate", 'echo "servers $VIDPOST_SERVERS"')
+        patch.setitem(SHELL, "vllm", 'echo "dev $VLLM_SERVER_DEV_MODE"; exec sleep 60')
+        done = slurm(tmp_path, 3, "video_r1", SERVER_NODES="2")
+    assert "servers http://node2:8000,http://node3:8000" in done.stdout.splitlines()
+    assert "dev 1" in done.stdout.splitlines()
+
+
 def test_a_server_that_ends_stops_the_job(tmp_path):
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(SHELL, "vllm", "exit 1")

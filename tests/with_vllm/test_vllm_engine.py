@@ -97,7 +97,10 @@ def test_stop_texts_end_an_answer(both):
     assert free.startswith(stopped[0][0].text)
 
 
-@pytest.mark.parametrize("choices", [("A", "B", "C"), ("yes", "yes it is", "no")])
+WORDS = ("yes", "yes it is", "no")
+
+
+@pytest.mark.parametrize("choices", [("A", "B", "C"), WORDS, ("red", "blue", "not yet")])
 def test_choices_are_whole_and_scored_by_the_model(both, choices):
     requests = [Request(s) for s in both.samples[:4]]
     answers = compare(both, requests, Sampling(choices=choices, max_new_tokens=1))
@@ -108,6 +111,39 @@ def test_choices_are_whole_and_scored_by_the_model(both, choices):
         [Request(both.samples[0], 32)], Sampling(temperature=2.0, choices=choices)
     )[0]
     assert {a.text for a in drawn} == set(choices)
+    # In the tokens that the tokenizer makes of them: a grammar would let "n" begin "no".
+    for answer in (*drawn, *(a[0] for a in answers)):
+        ids = both.encoder.tokenizer(answer.text, add_special_tokens=False)["input_ids"]
+        assert list(answer.ids[: len(ids)]) == ids and len(answer.ids) <= len(ids) + 1
+
+
+@pytest.fixture(scope="module")
+def thirds(folder, both):
+    """Clips whose time positions are whole numbers that 32-bit seconds do not quite reach."""
+    import numpy as np
+
+    from reproductions.shared.video.frames import write_mp4
+
+    samples = []
+    for n, rate in ((80, 24), (112, 24), (100, 30)):
+        path = folder / f"{n}-{rate}.mp4"
+        noise = np.random.default_rng(n).integers(0, 255, (n, 4, 4, 3), np.uint8)
+        write_mp4(path, noise.repeat(8, 1).repeat(8, 2), rate)
+        samples.append(replace(both.samples[0], id=path.stem, video=str(path)))
+    return samples
+
+
+def test_times_that_are_whole_stay_whole(both, thirds, monkeypatch):
+    requests = [Request(s) for s in thirds]
+    compare(both, requests, Sampling(max_new_tokens=8))
+    if both.small.family != "qwen2_5_vl":
+        return
+    monkeypatch.setattr(both.vllm, "_slower", 1.0)
+    sampling = Sampling(max_new_tokens=1, choices=("A",))
+    ours, theirs = (g.generate(requests, sampling) for g in (both.vllm, both.hf))
+    worst = max(abs(a[0].logprobs[0] - b[0].logprobs[0]) for a, b in zip(ours, theirs, strict=True))
+    # Fails once vLLM is mended: then remove SLOWER, the report and these lines.
+    assert worst > 10 * CLOSE, worst
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.7])

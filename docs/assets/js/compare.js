@@ -1,19 +1,13 @@
 // Puts methods side by side from the JSON API. Text is only ever set as text.
-(() => {
-"use strict";
-
-const make = (tag, text, attributes = {}) => {
+const make = (tag, content, attributes = {}) => {
  const node = document.createElement(tag);
- if (text !== undefined) node.textContent = text;
+ node.append(...[content].flat());
  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
  return node;
 };
-const list = (values) => {
- if (!values || !values.length) return make("span", "not reported", { class: "absent" });
- const ul = make("ul");
- ul.append(...values.map((value) => make("li", value)));
- return ul;
-};
+const absent = (text) => make("span", text, { class: "absent" });
+const list = (values) => (values?.length ? make("ul", values.map((value) => make("li", value)))
+ : absent("not reported"));
 const words = (setting) => [
  setting.frames !== null && (/^\d+$/.test(setting.frames) ? `${setting.frames} frames` : setting.frames),
  setting.fps !== null && `${setting.fps} fps`, setting.resolution,
@@ -25,48 +19,42 @@ const rows = (picked) => {
  const out = [["Facts"]];
  const plain = (name, of) => out.push([name, ...picked.map((m) => list([of(m.entry)].flat().filter(Boolean)))]);
  plain("Summary", (e) => e.summary);
- plain("Year", (e) => e.paper && String(e.paper.year || ""));
+ plain("Year", (e) => e.paper?.year);
  plain("Status", (e) => e.status);
  plain("Algorithm", (e) => e.algorithm);
  plain("Stages", (e) => e.stages.map((s) => s.text));
  plain("Starts from", (e) => e.base_models);
  plain("Trained on", (e) => e.trained_on);
- plain("Frames", (e) => e.frames && e.frames.text);
- plain("Hardware", (e) => e.hardware && e.hardware.text);
+ plain("Frames", (e) => e.frames?.text);
+ plain("Hardware", (e) => e.hardware?.text);
  const union = (of) => [...new Set(picked.flatMap(of))];
- const hooks = union((m) => m.hooks.map((h) => h.name));
- if (hooks.length) out.push(["Hooks: what each changes"]);
- for (const name of hooks) out.push([name, ...picked.map((m) => {
+ const section = (title, names, cell) => {
+  if (names.length) out.push([title]);
+  for (const name of names) out.push([name, ...picked.map((m) => cell(m, name))]);
+ };
+ section("Hooks: what each changes", union((m) => m.hooks.map((h) => h.name)), (m, name) => {
   const hook = m.hooks.find((h) => h.name === name);
-  return hook ? list(hook.does)
-   : make("span", m.module ? "as the baseline" : "no module yet", { class: "absent" });
- })]);
- const aspects = union((m) => [...m.entry.rewards.map((r) => r.aspect), ...m.entry.reward_aspects]);
- if (aspects.length) out.push(["Rewards by aspect"]);
- for (const aspect of aspects) out.push([aspect.replace(/_/g, " "), ...picked.map((m) => {
-  const rules = m.entry.rewards.filter((r) => r.aspect === aspect).map((r) => r.description);
+  return hook ? list(hook.does) : absent(m.module ? "as the baseline" : "no module yet");
+ });
+ const named = (aspect) => aspect.replace(/_/g, " ");
+ section("Rewards by aspect", union(({ entry }) =>
+  [...entry.rewards.map((r) => r.aspect), ...entry.reward_aspects].map(named)), ({ entry }, name) => {
+  const rules = entry.rewards.filter((r) => named(r.aspect) === name).map((r) => r.description);
   if (rules.length) return list(rules);
-  return m.entry.reward_aspects.includes(aspect) ? list(["yes; rule not reported"])
-   : make("span", "no", { class: "absent" });
- })]);
- const keys = union((m) => m.hyperparameters.map((h) => h.key));
- const differing = keys.filter((key) => new Set(picked.map((m) =>
-  (m.hyperparameters.find((h) => h.key === key) || {}).paper)).size > 1);
- if (differing.length) out.push(["Settings that differ in the paper presets"]);
- for (const key of differing) out.push([key, ...picked.map((m) => {
-  const found = m.hyperparameters.find((h) => h.key === key);
-  return found ? list([found.paper]) : make("span", "unset", { class: "absent" });
- })]);
+  return entry.reward_aspects.map(named).includes(name) ? list(["yes; rule not reported"]) : absent("no");
+ });
+ const value = (m, key) => m.hyperparameters.find((h) => h.key === key)?.paper;
+ section("Settings that differ in the paper presets",
+  union((m) => m.hyperparameters.map((h) => h.key)).filter((key) =>
+   new Set(picked.map((m) => value(m, key))).size > 1),
+  (m, key) => (value(m, key) === undefined ? absent("unset") : list([value(m, key)])));
  const label = (n) => [n.benchmark, n.split, n.metric, words(n.setting)].filter(Boolean).join(" · ");
  const own = (m) => m.entry.reported.filter((n) => !n.model || m.names.some((name) =>
   n.model.toLowerCase().includes(name)));
- const numbers = union((m) => own(m).map(label)).sort();
- if (numbers.length) out.push(["Reported numbers, one protocol a row"]);
- for (const name of numbers) out.push([name, ...picked.map((m) => {
+ section("Reported numbers, one protocol a row", union((m) => own(m).map(label)).sort(), (m, name) => {
   const here = own(m).filter((n) => label(n) === name);
-  return here.length ? list(here.map((n) => amount(n) + (n.model ? ` (${n.model})` : "")))
-   : make("span", "–", { class: "absent" });
- })]);
+  return here.length ? list(here.map((n) => amount(n) + (n.model ? ` (${n.model})` : ""))) : absent("–");
+ });
  return out;
 };
 
@@ -91,26 +79,15 @@ const setUp = (root) => {
   let picked;
   try { picked = await Promise.all(ids.map(get)); }
   catch (error) { status.textContent = `Could not read ${error.message}.`; return; }
-  const table = make("table", undefined, { class: "plain side" }), head = make("tr");
-  table.append(make("caption", picked.map((m) => m.entry.name).join(", ")));
-  head.append(make("td"), ...picked.map((m) => {
-   const cell = make("th", undefined, { scope: "col" });
-   cell.append(make("a", m.entry.name, { href: `${root.dataset.root}catalog/methods/${m.entry.id}/` }));
-   return cell;
-  }));
-  const body = make("tbody");
-  for (const [name, ...cells] of rows(picked)) {
-   const row = make("tr");
-   if (!cells.length) {
-    row.append(make("th", name, { scope: "colgroup", colspan: picked.length + 1, class: "section" }));
-   } else {
-    row.append(make("th", name, { scope: "row" }));
-    for (const cell of cells) { const td = make("td"); td.append(cell); row.append(td); }
-   }
-   body.append(row);
-  }
-  const top = make("thead"); top.append(head);
-  table.append(top, body); place.append(table);
+  const head = picked.map(({ entry }) => make("th",
+   make("a", entry.name, { href: `${root.dataset.root}catalog/methods/${entry.id}/` }), { scope: "col" }));
+  const body = rows(picked).map(([name, ...cells]) => make("tr", cells.length
+   ? [make("th", name, { scope: "row" }), ...cells.map((cell) => make("td", cell))]
+   : make("th", name, { scope: "colgroup", colspan: picked.length + 1, class: "section" })));
+  place.append(make("table", [
+   make("caption", picked.map((m) => m.entry.name).join(", ")),
+   make("thead", make("tr", [make("td", []), ...head])), make("tbody", body),
+  ], { class: "plain side" }));
   status.textContent = `${picked.length} ${picked.length > 1 ? "methods" : "method"} shown.`;
  };
  const load = () => {
@@ -130,9 +107,4 @@ const setUp = (root) => {
  load();
 };
 
-const start = () => document.querySelectorAll(".compare:not([data-on])").forEach((root) => {
- root.dataset.on = "";
- setUp(root);
-});
-if (window.document$) window.document$.subscribe(start); else start();
-})();
+document.querySelectorAll(".compare").forEach(setUp);

@@ -1,7 +1,4 @@
 // Filters, sorting and copying for the catalogue's tables. The page is complete without it.
-(() => {
-"use strict";
-
 const setUp = (root) => {
  const form = root.querySelector("form"), table = root.querySelector("table");
  const body = table.tBodies[0], all = [...body.rows], heads = [...table.tHead.rows[0].cells];
@@ -10,21 +7,20 @@ const setUp = (root) => {
  const haystack = new Map(all.map((row) =>
   [row, (row.textContent + " " + (row.dataset.q || "")).toLowerCase()]));
  let sort = "", touched = false;
- const slug = (head) => head.dataset.name;
  const shown = () => [...body.rows].filter((row) => !row.hidden);
- const has = (row, name, value) => !value || (row.dataset[name] || "").split(" ").includes(value);
+ const values = (row, name) => (row.dataset[name] || "").split(" ");
 
  const apply = () => {
   const words = text.value.toLowerCase().split(/\s+/).filter(Boolean);
   const fits = (row, skip) =>
    words.every((word) => haystack.get(row).includes(word)) &&
-   selects.every((s) => s === skip || has(row, s.name, s.value));
+   selects.every((s) => s === skip || !s.value || values(row, s.name).includes(s.value));
   let n = 0;
   for (const row of all) n += !(row.hidden = !fits(row));
   for (const select of selects) {
    const counts = {};
    for (const row of all) if (fits(row, select))
-    for (const value of (row.dataset[select.name] || "").split(" "))
+    for (const value of values(row, select.name))
      counts[value] = (counts[value] || 0) + 1;
    for (const option of select.options) if (option.value) {
     const count = counts[option.value] || 0;
@@ -38,7 +34,7 @@ const setUp = (root) => {
 
  const order = () => {
   const down = sort.startsWith("-"), name = sort.replace(/^-/, "");
-  const at = heads.findIndex((head) => slug(head) === name);
+  const at = heads.findIndex((head) => head.dataset.name === name);
   for (const head of heads) head.removeAttribute("aria-sort");
   if (at < 0) { body.append(...all); return; }
   heads[at].setAttribute("aria-sort", down ? "descending" : "ascending");
@@ -71,7 +67,8 @@ const setUp = (root) => {
   button.type = "button";
   button.textContent = head.textContent;
   button.addEventListener("click", () => {
-   sort = sort === slug(head) ? `-${slug(head)}` : sort === `-${slug(head)}` ? "" : slug(head);
+   const { name } = head.dataset;
+   sort = sort === name ? `-${name}` : sort === `-${name}` ? "" : name;
    order(); save();
   });
   head.replaceChildren(button);
@@ -129,10 +126,4 @@ const setUp = (root) => {
  load();
 };
 
-const start = () => document.querySelectorAll(".catalogue:not([data-on])").forEach((root) => {
- root.dataset.on = "";
- setUp(root);
-});
-// The theme swaps pages without a reload when instant loading is on.
-if (window.document$) window.document$.subscribe(start); else start();
-})();
+document.querySelectorAll(".catalogue").forEach(setUp);

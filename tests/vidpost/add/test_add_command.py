@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -148,7 +149,33 @@ def test_questions(copy: Path) -> None:
     assert result.exit_code == 0, result.output
     assert (copy / "catalog/benchmarks/pebbles.yaml").is_file()
     before = files(copy)
-    assert add(ID.replace("98765", "98764"), "--offline", typed="").exit_code == 1  # Ctrl-D
+    other = ID.replace("98765", "98764")
+    assert add(other, "--offline", typed="").exit_code == 1  # Ctrl-D
+    assert files(copy) == before
+    result = add(other, "--offline", typed="Gravel-R2:  Reasoning\nmethod\n\nrl\n")
+    made = load_model(copy / "catalog/methods/gravel_r2.yaml", MethodEntry)
+    assert made.paper is not None and made.paper.title == "Gravel-R2: Reasoning"
+    assert (made.name, made.pillars) == ("Gravel-R2", ("rl",)), result.output
+    assert "TODO" not in result.output
+    result = add(ID.replace("98765", "98763"), "--offline", typed="\n\n\n\n")
+    assert "fill in its TODO" in result.output
+
+
+def test_the_first_line_names_the_schema(copy: Path) -> None:
+    assert add(ID, "--no-input").exit_code == 0
+    path = copy / "catalog/methods/pebble_r1.yaml"
+    first = path.read_text(encoding="utf-8").splitlines()[0]
+    assert first == "# yaml-language-server: $schema=../schema/method.schema.json"
+    schema = json.loads((path.parent / first.partition("=")[2]).read_text(encoding="utf-8"))
+    assert schema["title"] == "MethodEntry"
+
+
+def test_a_known_paper_is_refused_before_anything_is_asked(copy: Path) -> None:
+    before = files(copy)
+    result = add("2503.21776", "--offline", typed="A title\n")
+    assert result.exit_code == 2
+    assert "is in the catalogue already: catalog/methods/video_r1.yaml" in result.output
+    assert "title [" not in result.output
     assert files(copy) == before
 
 

@@ -89,7 +89,11 @@ def test_schema(tmp_path: Path) -> None:
     schema = json.loads(vidpost("schema", "method").output)
     assert schema["properties"]["differs_in"]["description"]
     assert vidpost("schema", "--out", str(tmp_path)).exit_code == 0
-    assert sorted(path.name for path in tmp_path.iterdir())[0] == "benchmark.schema.json"
+    for path in tmp_path.iterdir():
+        kept = ROOT / "catalog" / "schema" / path.name
+        # If a model was changed on purpose: vidpost schema --out catalog/schema
+        assert kept.read_text(encoding="utf-8") == path.read_text(encoding="utf-8"), kept
+    assert len(list((ROOT / "catalog/schema").iterdir())) == len(list(tmp_path.iterdir()))
 
 
 CARD = (ROOT / "tests/data/broken/card-place.txt").read_text(encoding="utf-8")
@@ -119,6 +123,14 @@ def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     )
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def test_check_says_what_the_next_rung_needs(broken: Path) -> None:
+    (broken / "catalog" / "methods" / "a.yaml").unlink()
+    result = vidpost("check", "catalog/methods/b.yaml")
+    assert result.exit_code == 0
+    assert "b is listed; described needs: a summary; an idea; pillars (sft, rl" in result.output
+    assert "described" not in vidpost("check").output  # everything: no list of six hundred
 
 
 def test_check_fails_with_exit_code_1(broken: Path) -> None:

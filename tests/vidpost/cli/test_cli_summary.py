@@ -58,7 +58,8 @@ def test_the_comment(repository: Path) -> None:
     text = summary.summarise(load(repository), files)
     assert text.startswith(summary.MARKER)
     assert "| `catalog/methods/pebbles.yaml` | new | listed | 1 | 0 |" in text
-    assert "for the rung `described` it needs: a summary; an idea; pillars; a baseline" in text
+    needs = "a summary; an idea; pillars (sft, rl, tts); a baseline ("
+    assert f"for the rung `described` it needs: {needs}" in text
     inside = [line for line in text.splitlines() if "onerror" in line]
     assert inside and all(line.startswith("    ") for line in inside)
 

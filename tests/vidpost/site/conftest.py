@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-import http.server
 import os
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
-from small_site import HOSTILE, make_root, write_card, write_entry
+from small_site import HOSTILE, make_root, served_at, write_card, write_claim, write_entry
 
 os.environ.setdefault("NO_MKDOCS_2_WARNING", "1")
 
@@ -27,6 +24,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_card(root, "mini", "miniature", task=", ".join(claim["tasks"]) or "all")
     write_card(root, "other", "miniature", comparisons=[], score=0.597)
     write_card(root, "full", "reproduction", preset="paper", benchmark="video_mme", score=0.571)
+    write_claim(root)
     build(root, draft=True)  # a draft: the kept entries point at entries that are not here
     return root
 
@@ -34,13 +32,5 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def served(built: Path) -> Iterator[str]:
     """The address of the built site on this machine."""
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *args: object) -> None:
-            """Nothing: a page asks for a dozen files."""
-
-    handler = functools.partial(Quiet, directory=str(built / "site"))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
+    with served_at(built / "site") as address:
+        yield address

@@ -1,15 +1,32 @@
-"""A small repository: real entries, one sparse entry, and one entry that tries every trick."""
+"""A small repository (real entries, a sparse one, one that tries every trick), and who looks at it.
+
+What looks is Chromium, at a server on this machine.
+"""
 
 from __future__ import annotations
 
+import functools
+import http.server
 import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import pytest
 import yaml
 
 from vidpost.catalog.models import Protocol
 
 ROOT = Path(__file__).resolve().parents[3]
+CHROMIUM = Path("/usr/bin/chromium")
+IN_CHROMIUM = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason="no /usr/bin/chromium"),
+]
+ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
+             "--disable-component-update", "--disable-sync"]  # fmt: skip
 
 # Every trick that the schema lets through: it refuses other addresses, ids and control of length.
 HOSTILE = {
@@ -62,7 +79,7 @@ SPARSE = {
     "taxonomy": ["rl_policy_t_grpo"],
 }
 KEPT = {
-    "methods": ["video_r1", "grpo", "sft"],
+    "methods": ["video_r1", "grpo", "sft", "tcot", "decode"],
     "benchmarks": ["vsi_bench", "video_mmmu", "mmvu", "mvbench", "tempcompass", "video_mme"],
     "datasets": ["video_r1_cot_165k", "video_r1_260k"],
     "metrics": ["accuracy", "macro_accuracy", "mra", "tiou"],
@@ -80,8 +97,7 @@ def make_root(root: Path) -> Path:
         "reproduce/presets",
         "reproduce/method",
         "reproduce/engines",
-        "upstream/transformers-qwen2-5-vl-text-after-video",
-        "upstream/vllm-qwen3-vl-video-normalisation",
+        *(f"upstream/{path.stem}" for path in sorted((ROOT / "docs/upstream").glob("*.md"))),
         "contribute/index",
     ):
         target = root / "docs" / f"{page}.md"
@@ -123,12 +139,61 @@ def write_card(root: Path, name: str, kind: str, **changes: object) -> None:
         "protocol": protocol, "fingerprint": Protocol.model_validate(protocol).fingerprint(),
         "date": "2026-11-22", **changes,
     }  # fmt: skip
-    path = root / "catalog" / "results" / "video_r1" / f"{name}.yaml"
+    path = root / "catalog" / "results" / str(card["method"]) / f"{name}.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml.safe_dump(card, sort_keys=False), encoding="utf-8")
+
+
+def spent(calls: int, tokens_out: int) -> dict[str, object]:
+    """The cost of an evaluation with so many calls; one call reads 74 tokens of 8 frames."""
+    return {"calls": calls, "tokens_in": 74 * calls, "tokens_out": tokens_out,
+            "frames": 8 * calls, "frames_decoded": 8 * calls, "seconds": calls / 100}  # fmt: skip
+
+
+def write_claim(root: Path) -> None:
+    """A claim of a test-time method over two seeds: 0.70 for five times the cost of 0.50."""
+    rows = {"tcot": (0.7, spent(50, 180)), "decode": (0.5, spent(10, 140)),
+            "self_consistency for as many tokens": (0.54, spent(10, 2900))}  # fmt: skip
+    scores = [
+        {"name": f"{name}, seed {seed}", "task": "needle", "n": 10, "cost": dict(cost),
+         "score": score + (0.02 * (2 * seed - 1) if name == "tcot" else 0.0)}
+        for name, (score, cost) in rows.items() for seed in (0, 1)
+    ]  # fmt: skip
+    write_card(
+        root, "claim", "miniature", method="tcot", task="needle", n=20, score=0.7, seeds=[0, 1],
+        interval=[0.6, 0.8], model="tiny", engine="hf", scores=scores, cost=spent(100, 360),
+        comparisons=[{"against": "decode", "difference": 0.2, "interval": [0.05, 0.35],
+                      "test": "paired t over seeds"}],
+    )  # fmt: skip
 
 
 def write_entry(root: Path, folder: str, entry: dict[str, object]) -> None:
     path = root / "catalog" / folder / f"{entry['id']}.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml.safe_dump(entry, sort_keys=False, allow_unicode=True), encoding="utf-8")
+
+
+@contextmanager
+def served_at(folder: Path) -> Iterator[str]:
+    """The address of a folder on this machine."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *args: object) -> None:
+            """Nothing: a page asks for a dozen files."""
+
+    handler = functools.partial(Quiet, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+@contextmanager
+def chromium() -> Iterator[Any]:
+    """A browser that asks nobody on its own."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        yield browser
+        browser.close()

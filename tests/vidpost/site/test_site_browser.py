@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from small_site import HOSTILE
+from small_site import HOSTILE, IN_CHROMIUM, chromium
 
-playwright_api = pytest.importorskip("playwright.sync_api")
-CHROMIUM = Path("/usr/bin/chromium")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason="no /usr/bin/chromium"),
-]
-ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
-             "--disable-component-update", "--disable-sync"]  # fmt: skip
+pytest.importorskip("playwright.sync_api")
+pytestmark = IN_CHROMIUM
 KINDS = {
     "home": "", "survey": "survey/", "table": "methods/", "method": "catalog/methods/video_r1/",
     "sparse": "catalog/methods/sparse/", "benchmark": "catalog/benchmarks/video_mme/",
     "dataset": "catalog/datasets/video_r1_260k/", "metric": "catalog/metrics/mra/",
     "word": "taxonomy/rl/", "compare": "compare/?m=video_r1,grpo", "results": "results/",
-    "boards": "results/video_mme/",
+    "boards": "results/video_mme/", "compute": "compute/", "claims": "claims/",
     "timeline": "timeline/", "fields": "contribute/fields/", "hooks": "reproduce/hooks/",
 }  # fmt: skip
 """One page of each kind."""
@@ -31,10 +24,8 @@ KINDS = {
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    with playwright_api.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
-        yield chromium
-        chromium.close()
+    with chromium() as one:
+        yield one
 
 
 @pytest.fixture

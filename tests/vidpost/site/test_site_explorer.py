@@ -5,20 +5,15 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from small_site import ROOT
+from small_site import IN_CHROMIUM, ROOT, chromium
 
 from reproductions.shared.rewards import compare, maths
 
-playwright_api = pytest.importorskip("playwright.sync_api")
-CHROMIUM = Path("/usr/bin/chromium")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason="no /usr/bin/chromium"),
-]
+pytest.importorskip("playwright.sync_api")
+pytestmark = IN_CHROMIUM
 SCRIPT = (ROOT / "docs/assets/js/rewards.js").read_text(encoding="utf-8")
 TAGS = [f"<{end}{name}>" for name in ("think", "answer", "index") for end in ("", "/")]
 PARTS = [
@@ -55,15 +50,11 @@ def golden_cases() -> Iterator[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def page() -> Iterator[Any]:
-    with playwright_api.sync_playwright() as driver:
-        browser = driver.chromium.launch(
-            executable_path=str(CHROMIUM), args=["--headless", "--no-sandbox", "--disable-gpu"]
-        )
+    with chromium() as browser:
         tab = browser.new_page()
         tab.set_content("<p>")
         tab.add_script_tag(content=SCRIPT)
         yield tab
-        browser.close()
 
 
 def test_the_script_equals_the_rules(page: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -219,6 +219,31 @@ def test_nothing_comes_from_another_host(built: Path) -> None:
         assert "url(" not in style.read_text() and "@import" not in style.read_text()
 
 
+def test_without_a_home_nothing_links_to_a_repository(built: Path) -> None:
+    for page in pages(built / "site"):
+        text = page.read_text(encoding="utf-8")
+        assert "OWNER" not in text and "example.org/vidpost" not in text, page
+        assert not re.search(r"/(edit|blob|issues|new)/(main|new)", text), page
+    entry = (built / "site/catalog/methods/video_r1/index.html").read_text(encoding="utf-8")
+    assert "catalog/methods/video_r1.yaml" in entry and "Edit the entry" not in entry
+
+
+def test_with_a_home_every_entry_can_be_edited(tmp_path: Path) -> None:
+    root = make_root(tmp_path / "root")
+    config = (root / "mkdocs.yml").read_text(encoding="utf-8")
+    assert re.findall("OWNER", "".join(re.findall(r"^\w+_url: .*$", config, re.M))) == ["OWNER"] * 2
+    (root / "mkdocs.yml").write_text(config.replace("OWNER", "somebody"), encoding="utf-8")
+    generate(root, draft=True)
+    repo = "https://github.com/somebody/vidpost"
+    page = (root / "docs/catalog/methods/video_r1.md").read_text(encoding="utf-8")
+    assert f'source_edit_url: "{repo}/edit/main/catalog/methods/video_r1.yaml"' in page
+    assert f"{repo}/issues/new?template=correct-entry.yml&amp;entry=video_r1" in page
+    table = (root / "docs/methods.md").read_text(encoding="utf-8")
+    assert f"{repo}/new/main/catalog/methods?filename=my_method.yaml" in table
+    index = json.loads((root / "docs/api/v1/index.json").read_text(encoding="utf-8"))
+    assert index["feed"] == "https://somebody.github.io/vidpost/feed.xml"
+
+
 def test_weight_budgets(built: Path) -> None:
     site = built / "site"
     for page in site.glob("catalog/*/*/index.html"):
@@ -367,6 +392,30 @@ def test_errors_of_the_catalogue_stop_the_build(tmp_path: Path) -> None:
     write_entry(root, "methods", {**SPARSE, "code": {"url": "javascript:alert(1)"}})
     with pytest.raises(CatalogError, match=r"sparse\.yaml:.*code\.url"):
         generate(root)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("id", "../../docs/index"), ("id", "a/b"), ("id", "con.txt"), ("name", "n" * 100_000),
+     ("summary", "s" * 100_000), ("idea", "word " * 20_000)],
+)  # fmt: skip
+def test_what_is_too_long_or_leads_elsewhere_is_refused(
+    tmp_path: Path, field: str, value: object
+) -> None:
+    root = make_root(tmp_path / "root")
+    path = root / "catalog/methods/sparse.yaml"
+    path.write_text(yaml.safe_dump({**SPARSE, field: value}), encoding="utf-8")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(CatalogError, match=r"sparse\.yaml:.*(too-long|bad-format|id-file)"):
+        generate(root)
+    made = [p for p in tmp_path.rglob("*") if p not in before and ".cache" not in p.parts]
+    assert made == []
+
+
+def test_the_page_of_first_papers_says_what_is_missing(built: Path) -> None:
+    text = (built / "docs/contribute/first.md").read_text(encoding="utf-8")
+    assert "## Listed" in text and "a summary; an idea; pillars (sft, rl, tts)" in text
+    assert text.index("## Listed") < text.index(">Sparse</a>") < text.index("## Linked")
 
 
 def test_optional_pages_leave_the_navigation(tmp_path: Path) -> None:

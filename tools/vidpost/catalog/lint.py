@@ -417,9 +417,10 @@ def ladder(catalog: Catalog) -> Found:
             if missing and RUNGS.index(needed) <= rung:
                 message = f"'{entry.status}' needs {missing}. Add it, or lower the status."
                 yield catalog.problem(file, "status-unmet", "status", message)
-        if rung >= RUNGS.index("described") and "TODO" in entry.model_dump_json():
-            message = f"TODO is left, but the status is '{entry.status}'. Fill it in."
-            yield catalog.problem(file, "todo", "status", message)
+        for where, text in graph.texts(entry) if rung >= RUNGS.index("described") else ():
+            if "TODO" in text:
+                message = f"TODO is left, but the status is '{entry.status}'. Fill it in."
+                yield catalog.problem(file, "todo", where, message)
         if isinstance(entry, MethodEntry) and not entry.is_baseline and rung >= 3:
             cards = catalog.cards_of(entry.id).values()
             if not any(card.kind == "miniature" for card in cards):
@@ -433,10 +434,12 @@ def requirements(catalog: Catalog, kind: str, entry: Work) -> Iterator[tuple[str
     yield "described", "" if entry.summary else "a summary"
     if method is not None:
         yield "described", "" if method.idea else "an idea"
-        yield "described", "" if method.pillars else "pillars"
+        yield "described", "" if method.pillars else "pillars (sft, rl, tts)"
         if not method.is_baseline:
-            yield "described", "" if method.baseline else "a baseline"
-            yield "described", "" if method.differs_in else "differs_in"
+            known = ", ".join(sorted(m.id for m in catalog.methods.values() if m.is_baseline))
+            yield "described", "" if method.baseline else f"a baseline ({known})"
+            hooks = "differs_in (hooks, such as rewards, loss or decode)"
+            yield "described", "" if method.differs_in else hooks
     if isinstance(entry, BenchmarkEntry | DatasetEntry):
         yield "described", "" if entry.sizes else "sizes with source"
     if isinstance(entry, BenchmarkEntry):
@@ -461,6 +464,14 @@ def requirements(catalog: Catalog, kind: str, entry: Work) -> Iterator[tuple[str
         yield "reproduced", "" if reproduced(catalog, method) else missing
     else:
         yield "reproduced", "to be a method"
+
+
+def ahead(catalog: Catalog, kind: str, entry: Work) -> tuple[str, list[str]]:
+    """(the rung above an entry's, what is missing for it); ("", []) at the top of the ladder."""
+    rung = RUNGS.index(entry.status) + 1
+    if rung == len(RUNGS):
+        return "", []
+    return RUNGS[rung], [m for r, m in requirements(catalog, kind, entry) if r == RUNGS[rung] and m]
 
 
 def reproduced(catalog: Catalog, method: MethodEntry) -> bool:

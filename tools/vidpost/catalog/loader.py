@@ -301,7 +301,7 @@ def _explain_one(
         code, message = "too-long", f"{item['ctx']['error']}. Shorten it."
     elif kind == "string_pattern_mismatch":
         code = "bad-format"
-        message = f"{given!r} does not match {item['ctx']['pattern']}. Correct it."
+        message = _form(str(given), item["ctx"]["pattern"])
     elif kind == "fingerprint":
         code = "fingerprint"
         message = f"{message}. Write the card with the tool, not by hand."
@@ -309,6 +309,25 @@ def _explain_one(
         code = "invalid-value"
         message = f"{message.replace('valid tuple', 'list')}. Correct it."
     return Diagnostic(file, line, col, code, where, message)
+
+
+_FORMS = {
+    models.ARXIV_PATTERN: "an arXiv id. Write it without version, as in 2503.21776.",
+    models.URL_PATTERN: "an address. Begin with https:// and leave no blanks.",
+    models.COMMIT_PATTERN: "a commit. Give 7 to 40 hexadecimal digits; a branch or tag moves.",
+    models.DOI_PATTERN: "a DOI. Write it without resolver, as in 10.48550/arXiv.2503.21776.",
+}
+
+
+def _form(given: str, pattern: str) -> str:
+    """What a text that does not match a pattern should look like."""
+    if pattern == models.ID_PATTERN:
+        fixed = normalise(given)
+        hint = f"Write '{fixed}'" if re.match(pattern, fixed) else "Begin with a letter"
+        return f"{given!r} is no id. {hint}: lower-case letters, digits, single underscores."
+    if pattern in _FORMS:
+        return f"{given!r} is not {_FORMS[pattern]}"
+    return f"{given!r} does not match {pattern}. Correct it."
 
 
 def _fields_at(title: str, path: tuple[Any, ...]) -> list[str]:

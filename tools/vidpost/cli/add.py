@@ -94,13 +94,16 @@ def add(
         found = _found(source, catalog, offline, transport)
     else:
         found = arxiv.Found(Paper(title=f"TODO: title of {new_id}"))
+    ask = not no_input
     paper = found.paper
+    if ask and paper.title.startswith("TODO"):
+        found = found._replace(paper=_titled(paper))
+        paper = found.paper
     entry.refuse_known(catalog, paper)
     click.echo(f'paper     {paper.arxiv_id or paper.doi or paper.url or ""}  "{paper.title}"')
     has_title = not paper.title.startswith("TODO")
     for other in entry.similar(catalog, paper.title) if has_title else ():
         click.echo(f'similar   {other.file}  "{other.title}" ({other.share:.2f})')
-    ask = not no_input
     if kind is None:
         choice = click.Choice(list(KINDS))
         asked = ask and not with_code
@@ -135,7 +138,9 @@ def add(
     shown = path.relative_to(catalog.root).as_posix()
     for each in (*files, path):
         click.echo(f"wrote     {each.relative_to(catalog.root).as_posix()}")
-    click.echo(f"next      edit {shown}, then: vidpost check {shown}")
+    open_ = " and fill in its TODO" if "TODO" in text else ""
+    click.echo(f"next      vidpost check {shown}")
+    click.echo(f"          edit the file{open_}; each check says what the next rung needs")
     if with_code:
         click.echo(f"          vidpost run {new_id} --smoke")
     if open_pr:
@@ -156,6 +161,12 @@ def _from_issue(issue: Path, offline: bool, transport: Any) -> None:
     click.echo(reply.comment.removeprefix(f"{issue_form.REPLY}\n"), nl=False)
     if reply.outcome in ("known", "refused"):
         raise click.exceptions.Exit(1)
+
+
+def _titled(paper: Paper) -> Paper:
+    """The paper with the title that its reader types; Enter leaves it open."""
+    title = " ".join(click.prompt("title", default="later").split())
+    return paper if title == "later" else paper.model_copy(update={"title": title[:300]})
 
 
 def _unnamed(paper: Paper) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vidpost.cli.train import fail, parse_overrides, quiet_libraries
+from vidpost.cli.train import fail, parse_overrides, quiet_libraries, stopped
 
 if TYPE_CHECKING:
     from reproductions.shared.inference.engine import Completion, Generator, Request, Sampling
@@ -88,8 +88,7 @@ def ask(
     try:
         found = answer(source, sample)
     except KeyboardInterrupt:
-        click.echo("\nstopped.", err=True)
-        raise SystemExit(130) from None
+        stopped()
     finally:
         source.close()
     click.echo(json.dumps(found, indent=1) if as_json else "\n".join(lines(found)))

@@ -17,11 +17,7 @@ from vidpost.catalog.models import (
     FOLDERS,
     KINDS,
     RUNGS,
-    BenchmarkEntry,
-    DatasetEntry,
     Entry,
-    MethodEntry,
-    MetricEntry,
     ResultCard,
     Work,
 )
@@ -207,11 +203,7 @@ def _score(score: float, interval: models.Interval | None) -> tuple[str, str]:
 
 
 SCHEMAS: dict[str, type[models.Model]] = {
-    "method": MethodEntry,
-    "benchmark": BenchmarkEntry,
-    "dataset": DatasetEntry,
-    "metric": MetricEntry,
-    "survey": models.SurveyEntry,
+    **KINDS,
     "taxonomy": models.WordFile,
     "result": ResultCard,
 }

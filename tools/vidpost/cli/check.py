@@ -97,8 +97,28 @@ def check(
             f"{errors} errors, {len(shown) - errors} warnings, {outcome.ignored} excused",
             err=True,
         )
+        for line in [] if errors else _rungs(root, {_relative(path, root) for path in paths}):
+            click.echo(line, err=True)
     if errors or (strict and shown):
         ctx.exit(1)
+
+
+def _rungs(root: Path, named: set[str], most: int = 5) -> list[str]:
+    """What the next rung of the ladder needs, for each entry that is named by its file."""
+    if not 0 < len(named) <= most:
+        return []
+    from vidpost.catalog import lint
+    from vidpost.catalog.loader import load
+    from vidpost.catalog.models import Work
+
+    catalog, lines = load(root), []
+    for kind, entry in catalog.entries():
+        if isinstance(entry, Work) and catalog.files[kind, entry.id] in named:
+            rung, missing = lint.ahead(catalog, kind, entry)
+            if rung:
+                needs = f"needs: {'; '.join(missing)}" if missing else "may be claimed"
+                lines.append(f"{entry.id} is {entry.status}; {rung} {needs}")
+    return lines
 
 
 def _outcome(root: Path, no_contracts: bool, cache: bool) -> Outcome:

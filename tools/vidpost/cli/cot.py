@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vidpost.cli.ask import model_options
-from vidpost.cli.train import fail, parse_overrides, quiet_libraries
+from vidpost.cli.train import fail, parse_overrides, quiet_libraries, stopped
 
 if TYPE_CHECKING:
     from reproductions.shared.cot import Item, Recipe
@@ -137,8 +137,7 @@ def cot(
     except (ServerError, AnswersError, RunError, ValueError) as error:
         fail(f"{error}\nWhat was answered is kept; the same command goes on.")
     except KeyboardInterrupt:
-        click.echo("\nstopped. The same command goes on.", err=True)
-        raise SystemExit(130) from None
+        stopped("The same command goes on.")
     finally:
         refiner.close()
         if writer is not refiner:

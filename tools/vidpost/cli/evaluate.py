@@ -87,6 +87,7 @@ def evaluate(
         fail("--data and --seed ask a run's own questions; leave them or --benchmark away.")
     part = _part(shard)
     overrides = parse_overrides(pairs)
+    from reproductions.shared import processes
     from reproductions.shared.evaluation.benchmark import BenchmarkError
     from reproductions.shared.evaluation.runner import EvaluationError
     from reproductions.shared.inference.answers import AnswersError
@@ -108,11 +109,17 @@ def evaluate(
         ]
     except (BenchmarkError, EvaluationError, AnswersError) as error:
         fail(str(error))
+    except RuntimeError as error:
+        _fail_if_lost(error)
+        raise
     except KeyboardInterrupt:
         click.echo("\nstopped. The same command goes on; no finished answer is lost.", err=True)
         raise SystemExit(130) from None
     finally:
         source.close()
+    processes.leave()
+    if processes.rank():
+        return  # the first process tells
     if as_json:
         click.echo(json.dumps([o.to_dict() for o in outcomes], indent=1, default=str))
         return
@@ -129,6 +136,7 @@ def _own_questions(
     limit: int | None,
     as_json: bool,
 ) -> None:
+    from reproductions.shared import processes
     from reproductions.shared.evaluation.runner import EvaluationError
     from reproductions.shared.run import RunError, evaluate_run
 
@@ -141,6 +149,12 @@ def _own_questions(
         result = evaluate_run(run_folder, checkpoint, data, video_root, seed, limit)
     except (RunError, EvaluationError) as error:
         fail(str(error))
+    except RuntimeError as error:
+        _fail_if_lost(error)
+        raise
+    processes.leave()
+    if processes.rank():
+        return
     if as_json:
         click.echo(json.dumps(result, indent=1))
         return
@@ -148,6 +162,16 @@ def _own_questions(
 
     Console().print(result_table(result))
     click.echo(f"predictions  {result['predictions']}")
+
+
+def _fail_if_lost(error: Exception) -> None:
+    from reproductions.shared import processes
+
+    if processes.lost(error):
+        fail(
+            f"process {processes.rank()}: another process ended, or did not come in time "
+            f"({processes.MINUTES}). Look for its message; the same command goes on."
+        )
 
 
 def _part(shard: str | None) -> tuple[int, int] | None:
@@ -180,6 +204,7 @@ def _load(
     """(benchmark, its questions); everything that can be wrong with them is said at once."""
     from reproductions.benchmarks._base import get, load
     from reproductions.benchmarks._files import FileProblem
+    from reproductions.shared import processes
     from reproductions.shared.hub import HubError, benchmark_folder
 
     found, problems = [], []
@@ -192,7 +217,8 @@ def _load(
                 benchmark, folder, split, subtitles=subtitles, videos=video_root or videos
             )
             found.append((benchmark, questions))
-            click.echo(f"{benchmark.id}: {questions.sentence()}", err=True)
+            if not processes.rank():
+                click.echo(f"{benchmark.id}: {questions.sentence()}", err=True)
             if not questions.samples:
                 problems.append(
                     f"{benchmark.id}: no question can be asked. Put its videos into "
@@ -218,20 +244,19 @@ def _ask(
     subtitles: bool,
     resume: bool,
 ) -> Outcome:
+    from reproductions.shared import processes
     from reproductions.shared.evaluation.benchmark import run_benchmark
+    from reproductions.shared.evaluation.runner import shard_of
     from reproductions.shared.progress import bar
 
     where = folder / benchmark.id
     if not resume:
-        for old in [*where.glob("answers*.jsonl"), *(where / "cache").glob("*.jsonl")]:
-            old.unlink()
+        with processes.main_first():
+            for old in [*where.glob("answers*"), *(where / "cache").glob("*.jsonl")]:
+                old.unlink()
     source.word(benchmark.prompt)
     cached = source.cached(where / "cache", benchmark.id)
-    total = len(questions.samples[:limit])
-    if part is not None:
-        from reproductions.shared.evaluation.benchmark import shard_of
-
-        total = len(shard_of(questions.samples[:limit], part))
+    total = len(shard_of(questions.samples[:limit], part))
     try:
         with bar(benchmark.id, total) as shown:
             return run_benchmark(
@@ -264,6 +289,9 @@ def asked_of(source: Source, generator: Any) -> Asked:
         "overrides": dict(source.overrides),
         "seeds": [preset.seed],
         "checkpoint": {"stage": source.checkpoint, "sha256": source.sha256},
+        # A folder's or a server's model goes by its name: cards name no place.
+        "model": preset.model.id if source.run else source.name.partition(" at ")[0],
+        "engine": source.engine,
         "notes": notes,
     }
     identity = json.dumps(

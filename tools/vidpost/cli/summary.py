@@ -16,7 +16,7 @@ from vidpost import contracts
 from vidpost.catalog import lint
 from vidpost.catalog.diagnostics import CatalogError
 from vidpost.catalog.loader import Catalog, find_root, load
-from vidpost.catalog.models import FOLDERS, RUNGS, MethodEntry, Work
+from vidpost.catalog.models import FOLDERS, MethodEntry, Work
 
 MARKER = "<!-- vidpost:summary:v1 -->"
 MOST = 30
@@ -68,6 +68,7 @@ def summarise(catalog: Catalog, files: dict[str, str]) -> str:
     outside = sum(d.severity == "error" for d in report.diagnostics if d.file not in files)
     if outside:
         lines += [f"Errors in files that this does not touch: {outside}.", ""]
+    lines += ["The pages as they will be: artifact `site` of the check `ci / light`.", ""]
     entries = [f for f, letter in files.items() if letter == "A" and not f.endswith(".json")]
     if len(entries) > 1:
         lines += [f"{len(entries)} new files; one entry a pull request is easier to review.", ""]
@@ -85,14 +86,11 @@ def _notes(catalog: Catalog, kind: str, entry: Work) -> Iterable[str]:
     if isinstance(entry, MethodEntry):
         numbers = f"{len(entry.reported)} reported numbers, {len(entry.unverified)} unverified"
         yield f"- baseline `{entry.baseline}`, differs in `{list(entry.differs_in)}`, {numbers}"
-    rung = RUNGS.index(entry.status)
-    if rung + 1 < len(RUNGS):
-        following = RUNGS[rung + 1]
-        missing = [m for r, m in lint.requirements(catalog, kind, entry) if r == following and m]
-        if missing:
-            yield f"- for the rung `{following}` it needs: {'; '.join(missing)}"
-        else:
-            yield f"- it may already claim the rung `{following}`"
+    rung, missing = lint.ahead(catalog, kind, entry)
+    if missing:
+        yield f"- for the rung `{rung}` it needs: {'; '.join(missing)}"
+    elif rung:
+        yield f"- it may already claim the rung `{rung}`"
     yield ""
 
 

@@ -33,6 +33,12 @@ def fail(message: str, code: int = 2) -> NoReturn:
     sys.exit(code)
 
 
+def stopped(remedy: str = "") -> NoReturn:
+    """What Ctrl-C ends with: how to go on, and the exit code of a process that it killed."""
+    click.echo(f"\nstopped. {remedy}".rstrip(" "), err=True)
+    sys.exit(130)
+
+
 def parse_overrides(pairs: tuple[str, ...]) -> dict[str, Any]:
     """`key=value` pairs; values are JSON where they parse as JSON, else text."""
     overrides: dict[str, Any] = {}
@@ -116,8 +122,7 @@ def run(
     except KeyboardInterrupt:
         started = where is not None and (where / "config.yaml").exists()
         remedy = f"Continue with: vidpost run --resume {where}" if started else "Nothing was begun."
-        click.echo(f"\nstopped. {remedy}", err=True)
-        sys.exit(130)
+        stopped(remedy)
     if os.environ.get("RANK", "0") == "0":
         _show_result(folder, as_json)
 
@@ -297,8 +302,7 @@ def claim(
     except RunError as error:
         fail(str(error))
     except KeyboardInterrupt:
-        click.echo(f"\nstopped. Repeat the command with --out {folder} to go on.", err=True)
-        sys.exit(130)
+        stopped(f"Repeat the command with --out {folder} to go on.")
     if as_json:
         click.echo(json.dumps(verdict.to_dict(), indent=1))
         return

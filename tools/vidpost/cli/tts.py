@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vidpost.cli.train import fail, quiet_libraries
+from vidpost.cli.train import fail, quiet_libraries, stopped
 
 if TYPE_CHECKING:
     from reproductions.shared.evaluation.curve import Budget
@@ -92,8 +92,7 @@ def curve(
     except (CurveError, EvaluationError, AnswersError, RunError, SourceError) as error:
         fail(str(error))
     except KeyboardInterrupt:
-        click.echo("\nstopped. The same command goes on.", err=True)
-        raise SystemExit(130) from None
+        stopped("The same command goes on.")
     finally:
         source.close()
     click.echo(json.dumps(result, indent=1) if as_json else table(result))

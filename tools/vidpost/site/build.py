@@ -11,6 +11,8 @@ import re
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +79,19 @@ def settings(root: Path) -> dict[str, Any]:
     return loaded if isinstance(loaded, dict) else {}
 
 
+NOBODY = "OWNER"
+"""Stands in the addresses of mkdocs.yml until the repository has a home."""
+HERE = "http://127.0.0.1:8000/"
+"""Where `vidpost site serve` shows a site that has no address yet."""
+
+
+def addresses(config: Mapping[str, Any]) -> tuple[str, str]:
+    """The addresses of site and repository in mkdocs.yml; "" for one that is not set yet."""
+    site, repo = (str(config.get(key) or "").rstrip("/") for key in ("site_url", "repo_url"))
+    site, repo = ("" if NOBODY in address else address for address in (site, repo))
+    return f"{site}/" if site else "", repo
+
+
 def generate(root: Path, *, draft: bool = False) -> Report:
     """Writes the generated part of docs/.
 
@@ -92,12 +107,8 @@ def generate(root: Path, *, draft: bool = False) -> Report:
     errors = lint.check(catalog).errors()
     if errors and not draft:
         raise CatalogError(diagnostics=errors)
-    config = settings(root)
-    site = Site(
-        catalog,
-        url=str(config.get("site_url") or "/").rstrip("/") + "/",
-        repo=str(config.get("repo_url") or "").rstrip("/"),
-    )
+    url, repo = addresses(settings(root))
+    site = Site(catalog, url=url or HERE, repo=repo)
     docs = root / "docs"
     made = dict(data.files(site))
     renderer = Renderer(site)
@@ -220,6 +231,9 @@ def build(root: Path, *, draft: bool = False, out: Path | None = None) -> Report
     except ImportError:
         raise CatalogError("mkdocs is missing. Install it: pip install -e '.[docs]'.") from None
     place = out or root / "site"
+    plain = settings(root)
+    url, repo = addresses(plain)
+    known = {"site_url": url, "repo_url": repo, **({} if repo else {"edit_uri": ""})}
     said = _Said()
     log = logging.getLogger("mkdocs")
     log.setLevel(logging.WARNING)
@@ -228,17 +242,17 @@ def build(root: Path, *, draft: bool = False, out: Path | None = None) -> Report
         try:
             config = load_config(
                 str(root / "mkdocs.yml"), strict=True, site_dir=str(place),
-                nav=present(settings(root).get("nav"), root / "docs"),
+                nav=present(plain.get("nav"), root / "docs"), **known,
             )  # fmt: skip
             run(config)
         except (Abort, MkDocsException) as error:
             raise CatalogError("\n".join([f"mkdocs: {error}", *said.lines])) from None
         finally:
             log.removeHandler(said)
-    count = squeeze(place)
+    built = squeeze(place, repo)
     spent = time.perf_counter() - start
     return Report(
-        report.files, report.written, report.removed, report.generating, spent, count,
+        report.files, report.written, report.removed, report.generating, spent, built,
         report.warnings,
     )  # fmt: skip
 
@@ -247,28 +261,52 @@ _BLANK = re.compile(r"[ \t]*\n\s*")
 # Highlighting that the theme shows like plain code: names, punctuation, white space.
 _PLAIN_CODE = re.compile(r'<span class="(?:n|p|w|o)">([^<]*)</span>')
 _VERBATIM = re.compile(r"(<(pre|script|style|textarea)\b.*?</\2>)", re.DOTALL | re.IGNORECASE)
+_NOWHERE = re.compile(
+    rf'<a [^>]*href="https://github\.com/{NOBODY}/[^"]*"[^>]*>(.*?)</a>', re.DOTALL
+)
 
 
-def squeeze(place: Path) -> int:
+# What Markdown makes of a table with bars: no class, no scope.
+_TABLE = re.compile(r"<table>(.*?)</table>", re.DOTALL)
+
+
+def _table(match: re.Match[str], number: count[int]) -> str:
+    """A Markdown table as our own are: it scrolls by itself, by keyboard, too."""
+    inner = re.sub(r"<th\b", r'<th scope="col"', match[1])
+    return (
+        f'<div class="scroll" role="region" tabindex="0" aria-label="Table {next(number)}">'
+        f'<table class="plain">{inner}</table></div>'
+    )
+
+
+def squeeze(place: Path, repo: str = "") -> int:
     """Drops the blank lines and the indentation that the theme's templates leave in pages.
 
     A third of a page is white space otherwise. Code keeps its text but not the highlighting that
-    nobody can see; scripts and styles stay as they are.
+    nobody can see; scripts and styles stay as they are. Tables written in Markdown get what
+    assistive technology needs; links into a repository that has no home yet become plain text.
+
+    Args:
+        place: Folder of the site.
+        repo: Address of the repository, "" if it has none yet.
 
     Returns:
         The number of pages.
     """
-    count = 0
+    made = 0
     for path in place.rglob("*.html"):
         text = path.read_text(encoding="utf-8")
+        if not repo:
+            text = _NOWHERE.sub(r"\1", text)
+        text = _TABLE.sub(partial(_table, number=count(1)), text)
         parts = _VERBATIM.split(text)
         # split() yields text, verbatim block, its tag, text, ...: the tag is dropped.
         kept = [_BLANK.sub("\n", parts[0])]
         for block, rest in zip(parts[1::3], parts[3::3], strict=True):
             kept += [_PLAIN_CODE.sub(r"\1", block), _BLANK.sub("\n", rest)]
         path.write_text("".join(kept), encoding="utf-8")
-        count += "<article" in text
-    return count
+        made += "<article" in text
+    return made
 
 
 def present(nav: Any, docs: Path) -> Any:

@@ -67,11 +67,17 @@ class Claimed:
         claim: The claim.
         verdict: supported, not supported, undecided, or not tested.
         evidence: Difference with interval, test and number of questions; "" if not tested.
+        difference: First compared method minus the second; None if not tested.
+        interval: Of the difference; None without one.
+        card: Key of the card that says so; "" if not tested.
     """
 
     claim: Claim
     verdict: str
     evidence: str
+    difference: float | None = None
+    interval: tuple[float, float] | None = None
+    card: str = ""
 
 
 @dataclass
@@ -81,7 +87,7 @@ class Site:
     Attributes:
         catalog: The catalogue.
         url: Address of the site, with a slash at the end.
-        repo: Address of the repository without a slash at the end.
+        repo: Address of the repository without a slash at the end; "" if it has none yet.
     """
 
     catalog: Catalog
@@ -152,7 +158,9 @@ class Site:
         return self.catalog.files[kind, name]
 
     def blob(self, path: str, lines: tuple[int, int] | None = None) -> str:
-        """Address of a file in the repository's browser."""
+        """Address of a file in the repository's browser; "" without a repository."""
+        if not self.repo:
+            return ""
         anchor = f"#L{lines[0]}-L{lines[1]}" if lines else ""
         return f"{self.repo}/blob/main/{path}{anchor}"
 
@@ -230,26 +238,32 @@ class Site:
 
     def claims(self, entry: MethodEntry) -> list[Claimed]:
         """The claims with what the newest miniature card that compares the two methods says."""
-        cards = sorted(self.cards(kind="miniature", method=entry.id).values(), key=lambda c: c.date)
+        cards = sorted(self.cards(kind="miniature", method=entry.id).items(),
+                       key=lambda item: item[1].date)  # fmt: skip
         result = []
         for claim in entry.claims:
             other = claim.compare[1] if claim.compare[0] == entry.id else claim.compare[0]
             sign = 1.0 if claim.compare[0] == entry.id else -1.0
-            verdict, evidence = "not tested", ""
+            found = Claimed(claim, "not tested", "")
             tasks = ", ".join(claim.tasks) or "all"
-            for card in cards:
+            for key, card in cards:
                 for comparison in card.comparisons:
                     same = card.metric == claim.metric and card.task == tasks
                     if comparison.against != other or not same:
                         continue
                     low, high = comparison.interval or (float("-inf"), float("inf"))
-                    verdict = verdict_of(claim.expect, *sorted((sign * low, sign * high)))
+                    ends = sorted((sign * low, sign * high))
                     bounds = f" [{low:+.3f}, {high:+.3f}]" if comparison.interval else ""
-                    evidence = (
+                    found = Claimed(
+                        claim,
+                        verdict_of(claim.expect, *ends),
                         f"difference {comparison.difference:+.3f}{bounds}, {comparison.test}, "
-                        f"n = {card.n}, seeds {', '.join(map(str, card.seeds))}"
+                        f"n = {card.n}, seeds {', '.join(map(str, card.seeds))}",
+                        sign * comparison.difference,
+                        (ends[0], ends[1]) if comparison.interval else None,
+                        key,
                     )
-            result.append(Claimed(claim, verdict, evidence))
+            result.append(found)
         return result
 
     # --- openness ---------------------------------------------------------------------------

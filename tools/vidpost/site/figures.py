@@ -6,7 +6,9 @@ colour. Points of different protocols are never joined or drawn on one axis.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import count
 
 from markupsafe import Markup
@@ -312,6 +314,199 @@ def years(title: str, unit: str, points: Sequence[tuple[str, float, str]]) -> Ma
     svg = _svg(title, f"{len(points)} numbers, {unit}, by month of the paper", _WIDTH, 238, body)
     rows = [(model, m, number(v)) for m, v, model in sorted(points)]
     return _figure(svg, title, _table(title, ("Model", "Month", unit), rows), "The numbers")
+
+
+@dataclass(frozen=True)
+class Span:
+    """A difference with its interval.
+
+    Attributes:
+        name: Beside the line.
+        value: The difference.
+        ends: Its interval.
+        look: "supported", "not-supported" or "undecided".
+    """
+
+    name: str
+    value: float
+    ends: tuple[float, float]
+    look: str
+
+
+def forest(title: str, axis: str, spans: Sequence[Span]) -> Markup:
+    """Differences with their intervals on one axis, a line each, and zero marked.
+
+    Args:
+        title: What was tested.
+        axis: What the axis is.
+        spans: From top to bottom.
+    """
+    left, right, top, step = 200, _WIDTH - 20, 24, 22
+    bottom = top + step * len(spans)
+    reach = max(abs(end) for span in spans for end in (*span.ends, span.value)) or 1.0
+    reach *= 1.05
+
+    def at(value: float) -> float:
+        return left + (value + reach) / (2 * reach) * (right - left)
+
+    body = []
+    for i in range(5):
+        value = reach * (i - 2) / 2
+        look = "arrow" if value == 0 else "grid"
+        body.append(f'<path d="M{at(value):.1f} {top - 6}V{bottom}" class="{look}"/>')
+        body.append(_text(round(at(value), 1), bottom + 18, f"{value:+.2f}", "axis", "middle"))
+    for i, span in enumerate(spans):
+        y = top + step * i + step / 2
+        low, high = (at(end) for end in span.ends)
+        hint = f"{span.name}: {span.value:+.3f} [{span.ends[0]:+.3f}, {span.ends[1]:+.3f}]"
+        body.append(_text(left - 12, round(y + 4, 1), span.name, "axis", "end"))
+        body.append(f'<path d="M{low:.1f} {y:.1f}H{high:.1f}" class="span"/>')
+        body.append(
+            f'<circle cx="{at(span.value):.1f}" cy="{y:.1f}" r="5" class="verdict-{span.look}">'
+            f"<title>{escape(hint)}</title></circle>"
+        )
+    body.append(_text(right, bottom + 36, axis, "axis", "end"))
+    desc = f"{len(spans)} differences; the table below has the numbers"
+    svg = _svg(title, desc, _WIDTH, bottom + 44, body)
+    return Markup(
+        f'<figure class="plot"><div class="scroll" role="region" tabindex="0" '
+        f'aria-label="{escape(title)}">{svg}</div>'
+        f"<figcaption>{escape(title)}</figcaption></figure>"
+    )
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A point of accuracy against compute.
+
+    Attributes:
+        name: Beside the point; "" for none.
+        score: Its height.
+        ends: Lowest and highest score of a run.
+        cost: Its place along the axis, above zero.
+        look: "method", "greedy" or "votes": the shape.
+    """
+
+    name: str
+    score: float
+    ends: tuple[float, float]
+    cost: float
+    look: str
+
+
+SHAPES = {
+    "method": '<circle cx="{x:.1f}" cy="{y:.1f}" r="5" class="fill-method">{title}</circle>',
+    "votes": '<path d="M{x:.1f} {y:.1f}m0 -5.5l5.5 5.5l-5.5 5.5l-5.5 -5.5z" class="ring">'
+    "{title}</path>",
+    "greedy": '<path d="M{x:.1f} {y:.1f}m-5 -5h10v10h-10z" class="fill-benchmark">{title}</path>',
+}
+LOOKS = {"greedy": "one greedy answer", "method": "a method",
+         "votes": "votes for as many tokens as a method"}  # fmt: skip
+
+
+def compute(title: str, axis: str, spots: Sequence[Spot]) -> Markup:
+    """Accuracy against one cost on a logarithmic axis; lines span the runs of several seeds.
+
+    Args:
+        title: What was measured on what.
+        axis: The cost.
+        spots: The points, in any order.
+    """
+    left, right, top, bottom = 50, _WIDTH - 20, 34, 330
+    spots = [s for s in spots if s.cost > 0]
+    x0, x1 = (math.log10(f(s.cost for s in spots)) for f in (min, max))
+    x0, x1 = x0 - 0.06 * (x1 - x0) - 0.02, x1 + 0.16 * (x1 - x0) + 0.02  # room for the last name
+    low, high = min(s.ends[0] for s in spots), max(s.ends[1] for s in spots)
+    pad = (high - low) * 0.08 or 0.05
+    low, high = low - pad, high + pad
+
+    def at(cost: float, score: float) -> tuple[float, float]:
+        return (
+            left + (math.log10(cost) - x0) / (x1 - x0) * (right - left),
+            bottom - (score - low) / (high - low) * (bottom - top),
+        )
+
+    body = []
+    for i in range(5):
+        value = low + (high - low) * i / 4
+        _, y = at(10**x0, value)
+        body.append(f'<path d="M{left} {y:.1f}H{right}" class="grid"/>')
+        body.append(_text(left - 6, round(y + 4, 1), f"{value:.3g}", "axis", "end"))
+    for tick in _ticks(x0, x1):
+        x, _ = at(tick, low)
+        body.append(f'<path d="M{x:.1f} {top}V{bottom}" class="grid"/>')
+        body.append(_text(round(x, 1), bottom + 18, f"{tick:,.10g}", "axis", "middle"))
+    body.append(_text(right, bottom + 36, f"{axis} (logarithmic)", "axis", "end"))
+    x = float(left)
+    for look in (each for each in LOOKS if any(s.look == each for s in spots)):
+        body.append(SHAPES[look].format(x=x + 6, y=12, title=""))
+        body.append(_text(x + 18, 16, LOOKS[look], "axis"))
+        x += 40 + 6.2 * len(LOOKS[look])
+    places = [at(s.cost, s.score) for s in spots]
+    taken: list[tuple[Box, int]] = [((x - 6, y - 6, x + 6, y + 6), 10) for x, y in places]
+    for spot in spots:
+        x, y = at(spot.cost, spot.score)
+        if spot.ends[0] < spot.ends[1]:
+            ends = [at(spot.cost, end)[1] for end in spot.ends]
+            taken.append(((x - 2, ends[1], x + 2, ends[0]), 2))
+            body.append('<path d="M{:.1f} {:.1f}V{:.1f}" class="span"/>'.format(x, *ends))
+        hint = f"{spot.name or LOOKS[spot.look]}: {spot.score:.3f} at {spot.cost:,.4g}"
+        shape = SHAPES[spot.look].format(x=x, y=y, title=f"<title>{escape(hint)}</title>")
+        body.append(shape)
+    for spot in sorted(spots, key=lambda s: -s.score):
+        if spot.name:
+            name = spot.name if len(spot.name) <= 28 else f"{spot.name[:27]}…"
+            x, y, anchor = _room(*at(spot.cost, spot.score), 6.4 * len(name), taken)
+            body.append(_text(round(x, 1), round(y + 4, 1), name, "axis", anchor))
+    desc = f"{len(spots)} points; {axis.lower()}; the table below has the numbers"
+    svg = _svg(f"{title}, against {axis.lower()}", desc, _WIDTH, bottom + 44, body)
+    start = "" if low <= 0 else "; the upright axis does not start at zero"
+    caption = f"{title}, against {axis[0].lower()}{axis[1:]}{start}"
+    return Markup(
+        f'<figure class="plot"><div class="scroll" role="region" tabindex="0" '
+        f'aria-label="{escape(caption)}">{svg}</div>'
+        f"<figcaption>{escape(caption)}</figcaption></figure>"
+    )
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """1, 2 and 5 times powers of ten between two logarithms; only the powers if they are many."""
+    powers = range(math.floor(low), math.ceil(high) + 1)
+    every = [m * 10.0**p for p in powers for m in (1, 2, 5)]
+    inside = [tick for tick in every if low <= math.log10(tick) <= high]
+    return inside if len(inside) <= 8 else [t for t in inside if f"{t:e}"[0] == "1"]
+
+
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom."""
+
+
+def _room(
+    x: float, y: float, width: float, taken: list[tuple[Box, int]]
+) -> tuple[float, float, str]:
+    """The freest place for a name near a point, which is then taken: (x, y, anchor).
+
+    Args:
+        x: The point.
+        y: The point.
+        width: Of the name.
+        taken: Boxes and how bad it is to cover them.
+    """
+    best: tuple[int, Box, tuple[float, float, str]] | None = None
+    for step in (0, -13, 13, -26, 26, -39, 39):
+        for side, anchor in ((9.0, "start"), (-9.0, "end")):
+            left = x + side - (width if anchor == "end" else 0)
+            box = (left, y + step - 6, left + width, y + step + 6)
+            bad = sum(
+                weight for b, weight in taken
+                if box[0] < b[2] and b[0] < box[2] and box[1] < b[3] and b[1] < box[3]
+            )  # fmt: skip
+            bad += 100 if box[0] < 52 or box[2] > _WIDTH else 0
+            if best is None or bad < best[0]:
+                best = bad, box, (x + side, y + step, anchor)
+    assert best is not None
+    taken.append((best[1], 10))
+    return best[2]
 
 
 def grid(

@@ -16,6 +16,7 @@ from vidpost.catalog.diagnostics import CODES
 from vidpost.catalog.loader import normalise
 from vidpost.catalog.models import (
     KINDS,
+    RUNGS,
     BenchmarkEntry,
     Entry,
     MethodEntry,
@@ -27,8 +28,8 @@ from vidpost.catalog.module import BASELINE_DOES, read_hooks
 from vidpost.export.bibtex import bibtex
 from vidpost.export.tables import COLUMNS, LIST
 from vidpost.export.text import plain
+from vidpost.site import claims, compute, figures, guide, tables
 from vidpost.site import context as ctx
-from vidpost.site import figures, guide, tables
 from vidpost.site.context import PLURAL, TITLE, Site
 from vidpost.site.fields import describe_models
 from vidpost.site.render import Renderer, base, raw
@@ -69,8 +70,11 @@ def pages(site: Site, renderer: Renderer, known: frozenset[str]) -> Pages:
     yield from guide.pages(site, renderer, known)
     yield timeline(site, renderer)
     yield from results(site, renderer)
+    yield compute.page(site, renderer)
+    yield claims.page(site, renderer)
     yield whats_new(site, renderer)
     yield compare(site, renderer)
+    yield first(site, renderer)
     yield api(site, renderer)
     yield hooks(site, renderer)
     yield (
@@ -523,6 +527,25 @@ def compare(site: Site, renderer: Renderer) -> tuple[str, str]:
         if entry.baseline and entry.status in ("linked", "runnable", "reproduced")
     ]
     return "compare.md", renderer.page("compare.md", "compare", methods=methods, pairs=pairs[:40])
+
+
+def first(site: Site, renderer: Renderer, most: int = 15) -> tuple[str, str]:
+    """Entries that a newcomer can take up a rung, those that others name most first."""
+    rungs: dict[str, list[dict[str, Any]]] = {}
+    for kind, entry in site.catalog.entries():
+        if not isinstance(entry, Work) or (isinstance(entry, MethodEntry) and entry.is_baseline):
+            continue
+        rung, missing = lint.ahead(site.catalog, kind, entry)
+        if rung and missing and rung != "reproduced":
+            named = sum(map(len, site.backlinks.get(entry.id, {}).values()))
+            row = {"id": entry.id, "kind": kind, "missing": missing, "named": named}
+            rungs.setdefault(entry.status, []).append(row)
+    groups = [
+        (rung, len(rows), sorted(rows, key=lambda row: (-row["named"], row["id"]))[:most])
+        for rung, rows in sorted(rungs.items(), key=lambda item: RUNGS.index(item[0]))
+    ]
+    page = renderer.page("contribute/first.md", "first", groups=groups)
+    return "contribute/first.md", page
 
 
 def api(site: Site, renderer: Renderer) -> tuple[str, str]:

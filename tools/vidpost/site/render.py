@@ -78,6 +78,7 @@ class Renderer:
             go=self._go, link=self._link, word=self._word, outside=self._outside, sizes=_sizes,
             card_table=self._card_table, blob=site.blob, edit_url=self.edit_url,
             issue_url=self.issue_url, issues=f"{site.repo}/issues/new?template=reproduction.yml",
+            has_repo=bool(site.repo),
         )  # fmt: skip
         self.env = env
 
@@ -96,8 +97,8 @@ class Renderer:
         return re.sub(r"\n{3,}", "\n\n", rendered).lstrip()
 
     def edit_url(self, file: str) -> str:
-        """Where a file of the repository is edited in the browser."""
-        return f"{self.site.repo}/edit/main/{file}"
+        """Where a file of the repository is edited in the browser; "" without a repository."""
+        return f"{self.site.repo}/edit/main/{file}" if self.site.repo else ""
 
     def issue_url(self, name: str) -> str:
         """The form that corrects an entry, with its id filled in."""
@@ -165,9 +166,8 @@ class Renderer:
         rows = []
         for key, card in sorted(cards.items(), key=lambda item: (item[1].method, item[0])):
             low, high = card.interval
-            address = text.outside(self.site.blob(f"catalog/results/{key}.yaml"))
-            name = text.escape(key.rpartition("/")[2])
-            file = f'<a href="{address}">{name}</a>'
+            where = self.site.blob(f"catalog/results/{key}.yaml")
+            file = self._outside(where, key.rpartition("/")[2])
             row = file if one_method else f"{self._link(context, card.method)} ({file})"
             cells = [
                 f'<th scope="row">{row}</th><td>{text.escape(card.task)}</td>',

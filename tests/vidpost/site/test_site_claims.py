@@ -1,0 +1,69 @@
+"""The page of claims: which cards answer them, the picture, what is not tested."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from pathlib import Path
+
+import pytest
+from small_site import make_root, write_claim
+
+from vidpost.catalog.loader import load
+from vidpost.site import claims, figures
+from vidpost.site.context import Site
+from vidpost.site.render import Renderer
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return make_root(tmp_path / "root")
+
+
+def site_of(root: Path) -> Site:
+    return Site(load(root), "https://example.org/", "https://example.org")
+
+
+def test_a_claim_with_a_card_has_a_verdict_a_line_and_a_row(root: Path) -> None:
+    site = site_of(root)
+    before, open_ = claims.tested(site)
+    assert "tcot" in open_ and "tcot" not in [t.entry.id for t in before]
+    write_claim(root)
+    site = site_of(root)
+    done, open_ = claims.tested(site)
+    (mine,) = [t for t in done if t.entry.id == "tcot"]
+    assert "tcot" not in open_
+    comparison = mine.card.comparisons[0]
+    assert mine.found.difference == comparison.difference
+    assert mine.found.interval == comparison.interval
+    path, text = claims.page(site, Renderer(site))
+    assert path == "claims.md"
+    row = re.search(r'<tr><th scope="row"><a [^>]*>TCoT.*?</tr>', text)
+    assert row is not None and f">{mine.found.verdict}</span>" in row[0]
+    assert f"{comparison.difference:+.3f}" in unescape(row[0]) and "tcot/claim" in row[0]
+    assert f"Of {len(done)} claims tested so far" in text
+    part = text[text.index("## Test-time methods") :]
+    assert part.count("<circle") == sum("decode" in t.found.claim.compare for t in done)
+
+
+def test_the_largest_difference_stands_first(root: Path) -> None:
+    write_claim(root)
+    done, _ = claims.tested(site_of(root))
+    differences = [t.found.difference for t in done]
+    assert differences == sorted(differences, reverse=True)
+
+
+def test_lines_lie_where_their_numbers_are() -> None:
+    spans = [
+        figures.Span("a", 0.2, (0.1, 0.4), "supported"),
+        figures.Span("<b>", -0.1, (-0.2, 0.0), "undecided"),
+    ]
+    svg = figures.forest("differences", "difference", spans)
+    first, second = re.findall(r'd="M([\d.]+) [\d.]+H([\d.]+)" class="span"', svg)
+    (zero,) = re.findall(r'd="M([\d.]+) [^"]*" class="arrow"', svg)
+    assert float(first[0]) > float(zero) > float(second[0])
+    assert float(second[1]) == pytest.approx(float(zero), abs=0.1)
+    width = float(first[1]) - float(first[0])
+    assert width == pytest.approx(1.5 * (float(second[1]) - float(second[0])), abs=0.3)
+    assert "<b>" not in svg and "verdict-supported" in svg
+    assert claims.forest("none", []) is None
