@@ -139,6 +139,7 @@ def test_rows_are_copied_as_markdown_csv_and_bibtex(page: Any, served: str) -> N
 
 def test_methods_stand_side_by_side(page: Any, served: str) -> None:
     page.goto(served + "compare/?m=video_r1,grpo", wait_until="networkidle")
+    page.wait_for_selector(".compare table")  # a busy machine is quiet before it has drawn
     table = page.locator(".compare table")
     assert table.locator("thead th").all_inner_texts() == ["Video-R1", "GRPO"]
     text = table.inner_text()
