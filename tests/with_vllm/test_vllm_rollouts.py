@@ -189,5 +189,6 @@ def test_a_run_takes_its_rollouts_from_a_server(served_policy, tmp_path, monkeyp
     one, two = (
         load_file(tmp_path / n / "stages" / "rl" / "final" / "model.safetensors") for n in "12"
     )
-    assert max(float((one[k] - two[k]).abs().max()) for k in one) < 1e-5
+    # Adam makes whole steps of 1e-3 of gradients however small, rounding and all.
+    assert max(float((one[k] - two[k]).abs().max()) for k in one) < 2e-4
     assert not (tmp_path / "2" / "stages" / "rl" / "policy").exists()

@@ -10,7 +10,7 @@ const strip = (text) => text.replace(re(`^${W}+|${W}+$`, "g"), "");
 const is = (value) => (value ? 1 : 0);
 const mark = (text, pattern) => (text.match(pattern) || [""])[0];
 
-const tag = (text, { name = "answer", last = false, lines = true, raw = false, or = "" } = {}) => {
+const tag = (text, { name = "answer", last = false, lines = true, or = "" } = {}) => {
  const open = `<${name}>`, close = `</${name}>`;
  let found = null, start = text.indexOf(open);
  while (start >= 0) {
@@ -23,8 +23,7 @@ const tag = (text, { name = "answer", last = false, lines = true, raw = false, o
    start = text.indexOf(open, end + close.length);
   } else start = text.indexOf(open, inner + feed + 1);
  }
- if (found === null) return or;
- return raw ? found : strip(found);
+ return found === null ? or : strip(found);
 };
 const sequence = (text, anchor = "full", names = ["think", "answer"], gaps = [`${W}*`]) => {
  const first = `<${names[0]}>`, end = `</${names.at(-1)}>`;
@@ -80,11 +79,13 @@ const place = (text) => {
 const student = (text) => {
  const tagged = tag(text, { or: null });
  if (tagged !== null) return tagged;
- const lower = text.toLowerCase();
- for (const phrase of ["final answer", "correct answer"]) {
-  const start = lower.indexOf(phrase), colon = start < 0 ? -1 : text.indexOf(":", start);
-  const rest = colon < 0 ? "" : text.slice(colon + 1).replace(re(`^${W}+`), "");
-  if (/^[A-Za-z]/.test(rest)) return rest[0].toUpperCase();
+ const told = [...text.matchAll(re(`:${W}*([A-Za-z])`, "g"))];
+ for (const phrase of [/final answer/giu, /correct answer/giu]) {
+  for (const { index, 0: found } of text.matchAll(phrase)) {
+   const start = index + found.length, feed = text.indexOf("\n", start);
+   const first = told.find((m) => m.index >= start);
+   if (first && (feed < 0 || first.index < feed)) return first[1];
+  }
  }
  return leading(text);
 };
@@ -95,7 +96,7 @@ const FORMATS = {
  tinyllava_video_r1: (t) => {
   const tags = ["<think>", "</think>", "<answer>", "</answer>"];
   if (!sequence(t) || tags.some((x) => count(t, x) !== 1)) return 0;
-  const length = [...tag(t, { name: "think", raw: true })].length;
+  const length = [...tag(t, { name: "think" })].length;
   return length < 1200 ? 0.5 + 0.5 * (length / 1200) : 1;
  },
  time_r1: (t) => is(sequence(strip(t))),
@@ -107,14 +108,16 @@ const FORMATS = {
  video_rts: (t) => is(sequence(t, "prefix")),
 };
 const grounded = (t, g, safe) => {
- const read = (part) => capital(part, "G", JOINED), found = read(tag(t));
+ const read = (part) => capital(part, "G", JOINED), answer = tag(t, { or: null });
+ if (answer === null) return 0;
+ const found = read(answer);
  return is(found === read(g) && !(safe && !found));
 };
 const ACCURACY = {
- av_reasoner: (t, g) => is(tag(t) === g),
+ av_reasoner: (t, g) => is(tag(t, { or: null }) === g),
  ego_r1: (t, g) => {
   const found = capital(tag(t, { last: true, lines: false }));
-  return is(found && found === g);
+  return is(found && found === g.toUpperCase());
  },
  lmms_eval_2025: (t, g, safe) => {
   const found = capital(safe ? tag(t, { or: t }) : t, "D", JOINED);
@@ -132,14 +135,14 @@ const ACCURACY = {
  time_r1: grounded,
  tinyllava_video_r1: (t, g) => {
   const found = tag(t, { lines: false, or: strip(t) });
-  return is(found === g || (found && [...found][0] === g));
+  return is(found && (found === g || [...found][0] === g));
  },
  tw_grpo: (t, g) => {
   const found = letters(tag(t, { or: strip(t) })), wanted = letters(g);
   return [...found].every((x) => wanted.has(x)) ? found.size / wanted.size : 0;
  },
  veripo: (t, g) => {
-  const inner = strip(tag(t).split("<answer>").at(-1)).toLowerCase();
+  const inner = strip(tag(t).replaceAll("<answer>", "")).toLowerCase();
   const held = [..."abcdefghij"].filter((x) => inner.includes(x));
   return is(held.length === 1 && held[0] === g.toLowerCase());
  },

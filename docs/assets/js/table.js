@@ -1,4 +1,4 @@
-// Filters, sorting and copying for the catalogue's tables. The page is complete without it.
+// Sorts, filters and copies the catalogue's tables, which are complete without it.
 const setUp = (root) => {
  const form = root.querySelector("form"), table = root.querySelector("table");
  const body = table.tBodies[0], all = [...body.rows], heads = [...table.tHead.rows[0].cells];

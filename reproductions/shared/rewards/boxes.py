@@ -205,13 +205,14 @@ def _point(entry: object, *, safe: bool) -> list[int] | None:
     if not isinstance(entry, list | tuple) or len(entry) != 2:
         return None
     try:
-        return [int(float(x)) if isinstance(x, str) else int(x) for x in entry]
+        point = [int(float(x)) if isinstance(x, str) else int(x) for x in entry]
     except (TypeError, ValueError):
         return None
     except OverflowError:
         if safe:
             return None
         raise
+    return None if safe and max(map(abs, point)) > LARGEST else point
 
 
 def _told_points(text: str, names: Iterable[str], *, safe: bool) -> Points:

@@ -29,10 +29,9 @@ PREFIXES = (
 )
 MARKS = ",.!?;:'"
 """Punctuation that the MMMU family strips from both ends, one character after the other."""
-_TOLD = ("answer", "correct answer", "best answer", "correct option", "best option")
-_TOLD += ("choice", "correct choice")
+_TOLD = ("answer", "correct answer", "best answer", "correct option", "best option", "choice")
 TOLD_PHRASES = (
-    *(f"{article}{what} is" for what in _TOLD for article in ("the ", "")),
+    *(f"{the}{what} is" for what in (*_TOLD, "correct choice") for the in ("the ", "")),
     *("i choose", "i select", "i pick", "my answer is", "my choice is"),
     *("옵션", "정답은", "답은", "답:", "答案是", "答案为", "选", "答えは"),
 )

@@ -84,11 +84,11 @@ def compare(completion: str, gold: str, problem_type: str = "multiple choice") -
     Returns:
         Rows with the keys rule, reward ("accuracy" or "format"), safe, published.
     """
-    tagged = f"<answer>{rules.gold_of(gold)}</answer>"
     rows = []
     for rule in sorted(rules.ACCURACY):
+        want = rules.published_gold(rule, gold)
         safe, published = (
-            rules.score(rule, completion, tagged, problem_type, safe=s) for s in (True, False)
+            rules.score(rule, completion, want, problem_type, safe=s) for s in (True, False)
         )
         rows.append({"rule": rule, "reward": "accuracy", "safe": safe, "published": published})
     for rule, check in sorted(rules.FORMATS.items()):
@@ -104,9 +104,9 @@ def bank() -> list[str]:
 
 def matrix() -> list[tuple[str, list[float]]]:
     """(completion, published accuracy under each of the fifteen rules) for the gold "B"."""
-    gold = f"<answer>{GOLD}</answer>"
+    golds = [(rule, rules.published_gold(rule, GOLD)) for rule, _ in FIFTEEN]
     return [
-        (c, [rules.score(r, c, gold, "multiple choice", safe=False) for r, _ in FIFTEEN])
+        (c, [rules.score(r, c, gold, "multiple choice", safe=False) for r, gold in golds])
         for c in bank()
     ]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import cmath
-import math
 import operator
 import re
 import unicodedata
@@ -28,7 +27,7 @@ _OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
 _LONGEST = 200
 """Longer expressions are compared as strings only."""
 _EPS = 1e-9
-"""Relative tolerance where roots or pi make a value inexact."""
+"""Relative tolerance where roots make a value inexact."""
 
 # -- values of expressions -------------------------------------------------------------------------
 
@@ -40,7 +39,7 @@ def _value(node: ast.AST, names: dict[str, Any]) -> Any:
     if isinstance(node, ast.Constant) and type(node.value) in (int, float):
         return Fraction(str(node.value))
     if isinstance(node, ast.Name) and node.id not in _CALLS:
-        return math.pi if node.id == "pi" else names[node.id]
+        return names[node.id]
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
         value = _value(node.operand, names)
         return -value if isinstance(node.op, ast.USub) else value
@@ -77,8 +76,10 @@ _NAMES = {"pi", "mu", "nu", "xi"}
 def _tokens(text: str) -> list[str]:
     """Tokens of an expression with every product written out: "2xy" is 2 * x * y."""
     tokens: list[str] = []
-    found = _TOKEN.findall(text.replace("^", "**"))
-    for token, after in zip(found, [*found[1:], ""], strict=True):
+    found = _TOKEN.findall(re.sub(r"[ \t\f]+", " ", text.replace("^", "**")).strip())
+    for token, after in zip(found, [*found[1:], ""], strict=False):
+        if token == " " and not (tokens and tokens[-1][0].isdigit() and after.isdigit()):
+            continue  # a blank between two numbers is no product but an error
         call = token in _CALLS and after == "("
         whole = call or token in _NAMES or "_" in token or not token[0].isalpha()
         for part in [token] if whole else re.findall(r"\d+|.", token):
@@ -94,7 +95,8 @@ def _tokens(text: str) -> list[str]:
 def same_value(a: str, b: str) -> bool:
     """Whether two arithmetic expressions have the same value; parsed as data, no eval.
 
-    Variables are replaced by fixed numbers of both signs, so that sqrt(x^2) is neither x nor -x.
+    Variables, and pi, are replaced by fixed numbers of both signs, so that sqrt(x^2) is neither x
+    nor -x.
     """
     if max(len(a), len(b)) > _LONGEST or re.search("0[xob]", f"{a} {b}"):
         return False

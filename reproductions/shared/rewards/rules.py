@@ -288,6 +288,14 @@ ACCURACY: dict[str, Rule] = {
 }
 ACCURACY["time_r1"] = videochat_r1
 """Rule name -> scoring function; the names of `accuracy(rule=...)`."""
+BARE_GOLDS = frozenset({"av_reasoner", "long_rl", "next_event"})
+"""Rules whose published data has golds without tags and whose code takes them as they are."""
+
+
+def published_gold(rule: str, gold: str) -> str:
+    """A gold as a rule's published data writes it: in answer tags, or bare."""
+    bare = gold_of(gold)
+    return bare if rule in BARE_GOLDS else f"<answer>{bare}</answer>"
 
 
 def score(rule: str, completion: str, gold: str, problem_type: str, *, safe: bool = True) -> float:
@@ -349,12 +357,14 @@ def accuracy(
 
     def reward(prompts: list[Any], completions: list[Any], **columns: Any) -> list[float]:
         n = len(completions)
-        golds = column(columns, "solution", n, "")
+        golds = [str(g) for g in column(columns, "solution", n, "")]
+        if rule in BARE_GOLDS:
+            golds = [gold_of(g) for g in golds]
         kinds = column(columns, "problem_type", n, "multiple choice")
         if not safe:
             kinds = kinds[:1] * n  # the published code reads the type of the first sample only
         return [
-            score(rule, text_of(c), str(g), str(k), safe=safe)
+            score(rule, text_of(c), g, str(k), safe=safe)
             for c, g, k in zip(completions, golds, kinds, strict=True)
         ]
 

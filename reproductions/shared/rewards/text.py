@@ -16,8 +16,6 @@ from importlib import import_module
 from typing import Any
 
 _TOKEN = re.compile(r"[a-z0-9]+")
-MATCHED_TOKENS = 1000
-"""ROUGE matches at most so many tokens of a prediction; the others count only in its length."""
 
 
 def edit_distance(a: Sequence[Hashable], b: Sequence[Hashable]) -> int:
@@ -81,15 +79,11 @@ def lcs_length(a: Sequence[Hashable], b: Sequence[Hashable]) -> int:
 
 
 def rouge(pred: str, gold: str) -> dict[str, float]:
-    """F-measures of ROUGE-1, ROUGE-2 and ROUGE-L, each in [0, 1], as rouge_score 0.1.2.
-
-    Of a prediction over `MATCHED_TOKENS` tokens only that many can match (precision still counts
-    all), so the cost is bounded whatever a model writes.
-    """
+    """F-measures of ROUGE-1, ROUGE-2 and ROUGE-L, each in [0, 1], as rouge_score 0.1.2."""
     g, p = rouge_tokens(gold), rouge_tokens(pred, stem=False)
     # Stemming keeps the first letter, so words with another one cannot match.
     starts = {t[0] for t in g}
-    head = [_stem(t) if t[0] in starts else t for t in p[:MATCHED_TOKENS]]
+    head = [_stem(t) if t[0] in starts else t for t in p]
     scores = {}
     for n in (1, 2):
         common = Counter(zip(*(head[i:] for i in range(n)), strict=False)) & Counter(
@@ -146,7 +140,7 @@ def bleu(pred: str, gold: str, order: int = 4) -> float:
     Orders without a match count .1 / possible n-grams (smoothing method 1 of Chen and Cherry), and
     a prediction without any common word scores 0.0.
     """
-    p, g = pred.split()[:MATCHED_TOKENS], gold.split()
+    p, g = pred.split(), gold.split()
     if not p:
         return 0.0
     log_sum = 0.0

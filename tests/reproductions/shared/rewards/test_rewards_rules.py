@@ -295,3 +295,15 @@ def test_a_map_with_cells_beyond_all_numbers() -> None:
         assert boxes.parse_map(f'{{"chair": [[{huge}, 2], [1, 2]]}}', ["chair"]) == {
             "chair": [[1, 2]]
         }
+
+
+@pytest.mark.parametrize("rule", [r for r in rules.ACCURACY if r != "veripo"])
+@pytest.mark.parametrize("solution", ["B", "<answer>B</answer>"])
+def test_a_bare_gold_and_a_tagged_one_are_the_same(rule: str, solution: str) -> None:
+    reward = rules.accuracy(rule, safe=True)
+    right = (
+        "<think>r</think><answer>B. </answer>" if rule == "vidbridge_r1" else "<answer>B</answer>"
+    )
+    assert reward([], [right], solution=[solution]) == [1.0]
+    if rule in rules.BARE_GOLDS:
+        assert rules.accuracy(rule, safe=False)([], [right], solution=[solution]) == [1.0]
