@@ -286,7 +286,6 @@ READERS: dict[str, Reader] = {
     "lmms_eval_capital_or_first": lambda t, x, c: official.capital_or_first(t, x, dict(c)),
     "lmms_eval_capital_or_random": lambda t, x, c: official.capital_or_random(t, x, dict(c)),
     "lmms_eval_minerva": lambda t, x, c: official.minerva(t) or official.RANDOM,
-    "lmms_eval_tvbench": lambda t, x, c: official.tvbench(t, list(c.values())),
     "lmms_eval_perception_test": lambda t, x, c: choice.word_letter(t, "D", ignore_case=False),
     "lmms_eval_cg_bench": lambda t, x, c: choice.position_letter(t, _harness.CG_BENCH),
     "lmms_eval_lsdbench": lambda t, x, c: _harness.lsdbench(t),
@@ -394,6 +393,23 @@ def _vlm_mvbench(sample: Sample, prediction: Any) -> Graded:
     return Graded(text.strip()[:80] or None, {"accuracy": float(right)})
 
 
+def _lmms_tvbench(sample: Sample, prediction: Any) -> Graded:
+    """lmms-eval's TVBench: a gold text that is a number is taken for the option's place.
+
+    It counts from 0 if that is an option, else from 1, so that of "2", "3", "4" the gold 3 is the
+    third option.
+    """
+    text = _prediction(prediction)
+    if text is None:
+        return Graded(None, {"accuracy": 0.0}, "no answer")
+    candidates, gold = texts(sample.options), sample.answer
+    told = candidates[LETTERS.index(gold)] if gold else ""
+    if told.isdecimal() and int(told) <= len(candidates):
+        gold = LETTERS[int(told) - (int(told) == len(candidates))]
+    found = official.tvbench(text, candidates)
+    return Graded(found or None, {"accuracy": float(bool(found) and found == gold)})
+
+
 def _vlm_cg_bench(sample: Sample, prediction: Any) -> Graded:
     """VLMEvalKit's CG-Bench: the fenced result is the gold letter, else any lone letter is."""
     text = _prediction(prediction)
@@ -407,6 +423,7 @@ CHOICE = Shape(
     name="choice",
     rules={
         "tempcompass": _tempcompass,
+        "lmms_eval_tvbench": _lmms_tvbench,
         "vlmevalkit_mvbench": _vlm_mvbench,
         "vlmevalkit_cg_bench": _vlm_cg_bench,
         **{name: by_letter(reader) for name, reader in READERS.items()},

@@ -128,8 +128,9 @@ SHELL = {
     'export SLURM_NODEID=1 SLURM_GPUS_ON_NODE=4; exec "$@"',
     "vidpost": 'echo "vidpost $*"',
     "accelerate": 'echo "accelerate $*"',
-    "vllm": 'echo "vllm $*"; exec sleep 60',
-    "curl": 'echo "curl $*"',
+    "vllm": 'echo "vllm $*"; touch "$(dirname "$0")/serving"; exec /usr/bin/sleep 60',
+    "curl": 'test -e "$(dirname "$0")/serving" || exit 7; echo "curl $*"',
+    "sleep": "exec /usr/bin/sleep 0.2",
 }
 
 
@@ -187,7 +188,7 @@ def test_the_slurm_template_serves_on_the_last_nodes(tmp_path):
 def test_the_trainer_knows_its_servers_and_may_change_their_weights(tmp_path):
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(SHELL, "accelerate", 'echo "servers $VIDPOST_SERVERS"')
-        patch.setitem(SHELL, "vllm", 'echo "dev $VLLM_SERVER_DEV_MODE"; exec sleep 60')
+        patch.setitem(SHELL, "vllm", f'echo "dev $VLLM_SERVER_DEV_MODE"; {SHELL["vllm"]}')
         done = slurm(tmp_path, 3, "video_r1", SERVER_NODES="2")
     assert "servers http://node2:8000,http://node3:8000" in done.stdout.splitlines()
     assert "dev 1" in done.stdout.splitlines()
@@ -197,7 +198,6 @@ def test_a_server_that_ends_stops_the_job(tmp_path):
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(SHELL, "vllm", "exit 1")
         patch.setitem(SHELL, "curl", "exit 7")
-        patch.setitem(SHELL, "sleep", "exec /usr/bin/sleep 0.2")
         with pytest.raises(subprocess.CalledProcessError) as error:
             slurm(tmp_path, 2, "video_r1", SERVER_NODES="1")
     assert "the vLLM server on node2 has ended" in error.value.stderr
