@@ -102,8 +102,9 @@ def ticks(low: float, high: float, count: int = 5, whole: bool = False) -> list[
         whole: Whether ticks must be whole numbers, as for steps.
     """
     step = _nice_step((high - low) / max(1, count - 1), whole)
-    first = math.ceil(low / step - 1e-9)
-    last = math.floor(high / step + 1e-9)
+    slack = 1e-9 * min(1.0, (high - low) / step)  # of rounding; a short axis takes less
+    first = math.ceil(low / step - slack)
+    last = math.floor(high / step + slack)
     return [round(i * step, 12) + 0.0 for i in range(first, last + 1)]
 
 
