@@ -170,17 +170,24 @@ def _math_form(text: str) -> str:
 
 
 def _braced_fractions(text: str) -> str:
-    first, *rest = text.split("\\frac")
-    out = [first]
-    for part in rest:
-        if part[0] == "{":
-            out.append(part)
-        elif len(part) < 2:
-            return text
-        else:
-            below = part[1:] if part[1] == "{" else f"{{{part[1]}}}{part[2:]}"
-            out.append(f"{{{part[0]}}}{below}")
-    return "\\frac".join(out)
+    """Fractions with both arguments in braces; an argument of one character may stand without.
+
+    A fraction with one argument alone leaves the whole text as it is.
+
+    Raises:
+        IndexError: A fraction without arguments comes before such a one.
+    """
+    short = re.search(r"\\frac[^{]??(?=\\frac|\Z)", text, re.DOTALL)
+    if short and short[0] == "\\frac":
+        raise IndexError("fraction without argument")
+    if short:
+        return text
+
+    def braced(found: re.Match[str]) -> str:
+        over, under = found.groups()
+        return f"\\frac{{{over}}}" + (f"{{{under}}}" if under else "")
+
+    return re.sub(r"\\frac([^{])(?:(?=\{)|(.))", braced, text, flags=re.DOTALL)
 
 
 def _first_form(answer: str) -> str:
