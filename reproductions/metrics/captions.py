@@ -14,11 +14,8 @@ import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
-from importlib import import_module
-from typing import Any
 
-from reproductions.shared.rewards.text import lcs_length
+from reproductions.shared.rewards.text import lcs_length, stem
 
 __all__ = ["bleu", "cider", "meteor", "rouge_l", "tokens"]
 
@@ -115,20 +112,6 @@ def rouge_l(pred: str, references: Sequence[str], beta: float = 1.2) -> float:
     return (1 + beta**2) * precision * recall / (recall + beta**2 * precision)
 
 
-@lru_cache(maxsize=1)
-def _stemmer() -> Any:
-    try:
-        return import_module("nltk.stem.porter").PorterStemmer()
-    except ImportError:  # without nltk the stage of stems adds nothing
-        return None
-
-
-@lru_cache(maxsize=50_000)
-def _stem(word: str) -> str:
-    stemmer = _stemmer()
-    return word if stemmer is None else str(stemmer.stem(word))
-
-
 def _matches(
     pred: Sequence[str], gold: Sequence[str], synonyms: Callable[[str], Iterable[str]] | None
 ) -> list[tuple[int, int]]:
@@ -137,7 +120,7 @@ def _matches(
     pairs: list[tuple[int, int]] = []
     stages: list[Callable[[str, str], bool]] = [
         lambda a, b: a == b,
-        lambda a, b: _stem(a) == _stem(b),
+        lambda a, b: stem(a) == stem(b),
     ]
     if synonyms is not None:
         stages.append(lambda a, b: b in set(synonyms(a)) | {a})

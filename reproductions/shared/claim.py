@@ -83,22 +83,6 @@ class Verdict:
         return asdict(self)
 
 
-def judge(expect: str, interval: tuple[float, float] | None) -> str:
-    """The verdict on a difference a - b with this interval.
-
-    "supported": the whole interval lies on the expected side of zero. "not supported": it lies on
-    the other side. Otherwise "undecided": the data are compatible with both.
-    """
-    if interval is None:
-        return "undecided"
-    low, high = interval
-    if expect == "less":
-        low, high = -high, -low
-    if expect == "equal":
-        return "not supported" if low > 0 or high < 0 else "undecided"
-    return "supported" if low > 0 else "not supported" if high < 0 else "undecided"
-
-
 def test_claim(
     claim: Claim, folder: Path, options: Options, seeds: tuple[int, ...] | None = None
 ) -> Verdict:
@@ -156,7 +140,7 @@ def test_claim(
         mean=found["difference"],
         interval=found["interval"],
         p_value=found["p_value"],
-        verdict=judge(claim.expect, found["interval"]),
+        verdict=claim.verdict(found["interval"]),
     )
     _write(verdict, folder, options)
     return verdict

@@ -11,8 +11,6 @@ from reproductions.shared.inference.engine import Generator, Message, Prediction
 from reproductions.shared.method import Context, Sample
 from reproductions.shared.prompts import with_tools
 
-LAST = "No more calls: answer now."
-
 
 def tool_loop(
     sample: Sample,

@@ -18,7 +18,7 @@ import sys
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from pydantic import ValidationError
@@ -26,6 +26,9 @@ from pydantic import ValidationError
 from reproductions.shared.files import write_text
 from vidpost.catalog import strict_yaml
 from vidpost.catalog.models import Hardware, Protocol, ResultCard
+
+if TYPE_CHECKING:
+    from reproductions.shared.evaluation.statistics import PairedTest
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -133,6 +136,16 @@ def run_facts(hours: float | None = None) -> dict[str, Any]:
 def finite_interval(low: float, high: float) -> tuple[float, float] | None:
     """(low, high), or None where an interval could not be computed; cards hold no NaN."""
     return (low, high) if math.isfinite(low) and math.isfinite(high) else None
+
+
+def paired_facts(test: PairedTest) -> dict[str, Any]:
+    """A paired test as cards and evaluation.json have it; no NaN."""
+    return {
+        "difference": test.difference,
+        "interval": finite_interval(test.low, test.high),
+        "test": test.test,
+        "p_value": test.p_value if math.isfinite(test.p_value) else None,
+    }
 
 
 def card_cost(spent: Mapping[str, int | float]) -> dict[str, int | float]:

@@ -16,7 +16,7 @@ from typing import Any
 
 from reproductions.shared.decoding.voting import self_consistency
 from reproductions.shared.evaluation import plots
-from reproductions.shared.evaluation.cards import finite_interval
+from reproductions.shared.evaluation.cards import finite_interval, paired_facts
 from reproductions.shared.evaluation.runner import cost_of, evaluate
 from reproductions.shared.evaluation.statistics import compare, score_interval
 from reproductions.shared.evaluation.strategies import (
@@ -269,14 +269,7 @@ def _compared(
         [float(r["score"]) for r in records],
         [str(r["video"] or r["id"]) for r in records],
     )
-    return {
-        "point": name,
-        "against": rival,
-        "difference": test.difference,
-        "interval": finite_interval(test.low, test.high),
-        "test": test.test,
-        "p_value": test.p_value if math.isfinite(test.p_value) else None,
-    }
+    return {"point": name, "against": rival} | paired_facts(test)
 
 
 def write(folder: Path, result: Mapping[str, Any]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
@@ -15,6 +14,7 @@ from reproductions.shared import processes
 from reproductions.shared.evaluation.cards import (
     card_cost,
     finite_interval,
+    paired_facts,
     run_facts,
     weights_sha256,
     write_card,
@@ -284,17 +284,7 @@ def summarise(
         pairs += [p for p in more if p not in pairs]
         for a, b in pairs:
             test = compare(scores[a, task], scores[b, task], clusters[task])
-            comparisons.append(
-                {
-                    "a": a,
-                    "b": b,
-                    "task": task,
-                    "difference": test.difference,
-                    "interval": finite_interval(test.low, test.high),
-                    "test": test.test,
-                    "p_value": test.p_value if math.isfinite(test.p_value) else None,
-                }
-            )
+            comparisons.append({"a": a, "b": b, "task": task} | paired_facts(test))
     return {
         "metric": "accuracy",
         "checkpoints": names,

@@ -47,9 +47,14 @@ def _stemmer() -> Any:
 
 
 @lru_cache(maxsize=50_000)
-def _stem(token: str) -> str:
+def stem(word: str) -> str:
+    """The word's stem by Porter's rules as nltk has them; without nltk the word itself."""
     stemmer = _stemmer()
-    return token if stemmer is None or len(token) <= 3 else str(stemmer.stem(token))
+    return word if stemmer is None else str(stemmer.stem(word))
+
+
+def _stem(token: str) -> str:
+    return token if len(token) <= 3 else stem(token)
 
 
 def rouge_tokens(text: str, *, stem: bool = True) -> list[str]:

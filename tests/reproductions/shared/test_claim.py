@@ -39,7 +39,7 @@ CLAIM = Claim(
     ],
 )
 def test_the_interval_decides(expect, interval, verdict):
-    assert claims.judge(expect, interval) == verdict
+    assert CLAIM.model_copy(update={"expect": expect}).verdict(interval) == verdict
 
 
 @pytest.fixture(scope="module")

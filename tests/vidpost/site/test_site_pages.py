@@ -18,12 +18,12 @@ from small_site import ROOT, SPARSE, make_root, write_card, write_entry
 
 from vidpost.catalog.diagnostics import CODES
 from vidpost.catalog.loader import CatalogError, load
-from vidpost.catalog.models import Protocol
+from vidpost.catalog.models import Claim, Protocol
 from vidpost.catalog.module import BASELINE_DOES, read_hooks, read_module
 from vidpost.site import build as builder
 from vidpost.site import pages as page_maker
 from vidpost.site.build import generate
-from vidpost.site.context import Site, verdict_of
+from vidpost.site.context import Site
 
 VOID = {"area", "base", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"}
 
@@ -164,7 +164,9 @@ def test_a_claim_says_what_the_miniature_found(built: Path) -> None:
      ("equal", 0.01, 0.02, "not supported")],
 )  # fmt: skip
 def test_verdicts(expect: str, low: float, high: float, verdict: str) -> None:
-    assert verdict_of(expect, low, high) == verdict
+    words = {"id": "better", "statement": "A is better than B.", "source": "a test"}
+    claim = Claim(compare=("a", "b"), metric="accuracy", expect=expect, **words)
+    assert claim.verdict((low, high)) == verdict
 
 
 def test_boards_hold_one_protocol_each(built: Path) -> None:

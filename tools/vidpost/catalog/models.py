@@ -177,6 +177,17 @@ class Claim(Model):
     seeds: tuple[int, ...] = Field((0, 1, 2), min_length=1, description="Seeds of the runs.")
     source: Source
 
+    def verdict(self, interval: tuple[float, float] | None) -> str:
+        """What an interval of the difference a - b says: supported, not supported or undecided.
+
+        It decides if it lies on one side of zero. Around zero it leaves every claim undecided: that
+        nothing was found does not show that two methods are equal. So does None.
+        """
+        low, high = interval or (0.0, 0.0)
+        if low <= 0 <= high:
+            return "undecided"
+        return "supported" if self.expect == ("greater" if low > 0 else "less") else "not supported"
+
 
 class Reward(Model):
     """One reward of a method."""

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vidpost.cli.ask import model_options
-from vidpost.cli.train import fail, parse_overrides, quiet_libraries, result_table
+from vidpost.cli.train import (
+    fail,
+    parse_overrides,
+    quiet_libraries,
+    result_table,
+    stopped,
+)
 
 if TYPE_CHECKING:
     from reproductions.shared.evaluation.benchmark import Asked, Outcome
@@ -113,8 +119,7 @@ def evaluate(
         _fail_if_lost(error)
         raise
     except KeyboardInterrupt:
-        click.echo("\nstopped. The same command goes on; no finished answer is lost.", err=True)
-        raise SystemExit(130) from None
+        stopped("The same command goes on; no finished answer is lost.")
     finally:
         source.close()
     processes.leave()

@@ -251,16 +251,18 @@ class Site:
                     same = card.metric == claim.metric and card.task == tasks
                     if comparison.against != other or not same:
                         continue
-                    low, high = comparison.interval or (float("-inf"), float("inf"))
-                    ends = sorted((sign * low, sign * high))
-                    bounds = f" [{low:+.3f}, {high:+.3f}]" if comparison.interval else ""
+                    ends, bounds = None, ""
+                    if comparison.interval:
+                        low, high = sorted(sign * end for end in comparison.interval)
+                        ends = (low, high)
+                        bounds = " [{:+.3f}, {:+.3f}]".format(*comparison.interval)
                     found = Claimed(
                         claim,
-                        verdict_of(claim.expect, *ends),
+                        claim.verdict(ends),
                         f"difference {comparison.difference:+.3f}{bounds}, {comparison.test}, "
                         f"n = {card.n}, seeds {', '.join(map(str, card.seeds))}",
                         sign * comparison.difference,
-                        (ends[0], ends[1]) if comparison.interval else None,
+                        ends,
                         key,
                     )
             result.append(found)
@@ -282,21 +284,6 @@ class Site:
             ("Licence", free, licence or ""),
             ("Recipe", recipe, "every setting with its source, in paper.yaml" if recipe else ""),
         ]
-
-
-def verdict_of(expect: str, low: float, high: float) -> str:
-    """Whether an interval of the difference a - b supports the claim that a is `expect` than b.
-
-    An interval around zero leaves every claim undecided: that nothing was found does not show
-    that two methods are equal.
-    """
-    if expect == "less":
-        low, high = -high, -low
-    if low <= 0 <= high:
-        return "undecided"
-    if expect == "equal":
-        return "not supported"
-    return "supported" if low > 0 else "not supported"
 
 
 def shown(value: Any) -> str:
