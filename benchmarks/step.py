@@ -7,11 +7,15 @@ two equal frames). The naive variant is our trainer without the group: every ans
 and row, with its own copy of the pixels. Nobody decodes or resizes anything here.
 
 Variants are trained in turn, two steps each; the second one counts. CPU seconds of one thread.
+
+The grid (`--full`) is one group a step in every size of `update`, ours and stock TRL, each step in
+a process of its own, after a small one that loads what is loaded lazily.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import resource
 import sys
 import tempfile
 import time
@@ -20,7 +24,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks import workload
+from benchmarks import update, workload
 from reproductions.shared.method import Context, Method, Rollouts, Sample
 
 HEADER = {
@@ -36,6 +40,21 @@ HEADER = {
     "update": "update, s",
     "update_ratio": "ratio",
 }
+GRID_HEADER = {
+    "grid_p": "P",
+    "r": "R",
+    "g": "G",
+    "ours_s": "ours, s",
+    "stock_s": "stock TRL, s",
+    "step_ratio": "stock / ours",
+    "rollout_ratio": "rollout",
+    "update_ratio": "update",
+    "token_limit": "token limit",
+    "flop_limit": "FLOP limit",
+    "ours_mib": "ours, MiB",
+    "stock_mib": "stock, MiB",
+    "rounds": "rounds",
+}
 """Key of a record -> heading of its column."""
 
 
@@ -49,6 +68,7 @@ class Case:
         repeats: How often the question's text is repeated, to make a long prompt.
         groups: Groups a step.
         answer: R, tokens an answer.
+        group: G, answers a group.
     """
 
     name: str
@@ -56,28 +76,26 @@ class Case:
     repeats: int = 1
     groups: int = 4
     answer: int = 32
+    group: int = 8
 
 
-GROUP = 8
 CASES = (
     Case("short text", None),
     Case("long text", None, repeats=100, groups=2),
     Case("16 frames 112 px", "16x112", groups=2),
     Case("16 frames 224 px", "16x224", groups=1, answer=64),
 )
-LARGE = (
-    Case("16 frames 224 px", "16x224", groups=1, answer=128),
-    Case("16 frames 224 px", "16x224", groups=1, answer=512),
-    Case("16 frames 448 px", "16x448", groups=1, answer=128),
-    Case("32 frames 448 px", "32x448", groups=1, answer=128),
+GRID = tuple(
+    Case(update.CLIPS[p], update.CLIPS[p], groups=1, answer=r, group=g) for p, r, g in update.FULL
 )
-"""Measured with `--full` only."""
+WARM_UP = Case("warm-up", "4x56", groups=1, answer=4, group=2)
 ROUNDS, STEPS, PATIENCE = 3, 2, 60.0
 """Rounds, steps of each; after this many seconds no further round is begun."""
 OURS = "ours"
+STOCK = "stock TRL, frames as images"
 VARIANTS: dict[str, tuple[str, ...]] = {
     "text": (OURS, "ours, not shared", "stock TRL"),
-    "video": (OURS, "ours, not shared", "naive", "stock TRL, frames as images"),
+    "video": (OURS, "ours, not shared", "naive", STOCK),
 }
 
 
@@ -121,8 +139,8 @@ def _arguments(case: Case, folder: str, steps: int, **more: Any) -> Any:
 
     return GRPOConfig(
         output_dir=folder,
-        per_device_train_batch_size=GROUP * case.groups,
-        num_generations=GROUP,
+        per_device_train_batch_size=case.group * case.groups,
+        num_generations=case.group,
         max_completion_length=case.answer,
         max_steps=steps,
         temperature=1.0,
@@ -237,13 +255,13 @@ def measure(full: bool = False) -> list[dict[str, Any]]:
     """One record a kind of work and variant.
 
     Args:
-        full: Larger clips too.
+        full: The grid too.
     """
-    records = []
+    records: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = workload.prepare(Path(folder))
         encode = workload.encoder(checkpoint, workload.load(checkpoint))
-        for case in CASES + LARGE if full else CASES:
+        for case in CASES:
             prompt = len(encode(_samples(case)[0]).ids)
             variants = VARIANTS["video" if case.video else "text"]
             found: dict[str, list[tuple[float, float]]] = {v: [] for v in variants}
@@ -265,7 +283,7 @@ def measure(full: bool = False) -> list[dict[str, Any]]:
                     "work": case.name,
                     "p": prompt,
                     "r": case.answer,
-                    "g": GROUP,
+                    "g": case.group,
                     "groups": case.groups,
                     "variant": variant,
                     "rounds": len(found[variant]),
@@ -278,4 +296,64 @@ def measure(full: bool = False) -> list[dict[str, Any]]:
                     record[ratio] = round(value / ours, 2)
                 records.append(record)
             print(f"step: {case.name}, R={case.answer} done", file=sys.stderr)
+        for case in GRID if full else ():
+            records.append(_size(case, checkpoint, encode))
+            print(f"step: {case} done", file=sys.stderr)
     return records
+
+
+def _alone(case: Case, variant: str, checkpoint: Path) -> tuple[float, float, float]:
+    """CPU seconds of a step and of its rollout, and MiB of memory beside the libraries."""
+    _one_run(WARM_UP, variant, checkpoint, steps=1)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    seconds, rollout = _one_run(case, variant, checkpoint, steps=1)
+    kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    return seconds, rollout, kib / 2 ** (20 if sys.platform == "darwin" else 10)
+
+
+def _size(case: Case, checkpoint: Path, encode: Any) -> dict[str, Any]:
+    """A row of the grid; a variant that needs more memory than a measurement may take has None."""
+    prompt = encode(_samples(case, 1)[0])
+    steps, height, width = prompt.video["video_grid_thw"][0].tolist()
+    size = (len(prompt.ids), case.answer, case.group)
+    # The forward of a rollout is that of the update, so the limit of the update is the step's too.
+    need = {
+        way: update.flops(workload.SIZES, way, *size, (steps, height * width))
+        for way in ("packed", "naive")
+    }
+    found: dict[str, list[tuple[float, float, float]]] = {OURS: [], STOCK: []}
+    spent = 0.0
+    for turn in range(ROUNDS):
+        for variant, runs in found.items() if not turn or spent < update.PATIENCE else ():
+            one = update.within(update.memory_limit(), _alone, case, variant, checkpoint)
+            if one is not None:
+                runs.append(one)
+                spent += one[0]
+    seconds, rollout, rest, mib = (
+        {v: median(of(run) for run in runs) for v, runs in found.items() if runs}
+        for of in (
+            lambda run: run[0],
+            lambda run: run[1],
+            lambda run: run[0] - run[1],
+            lambda run: run[2],
+        )
+    )
+
+    def ratio(of: dict[str, float]) -> float | None:
+        return round(of[STOCK] / of[OURS], 2) if len(of) == 2 else None
+
+    return {
+        "grid_p": size[0],
+        "r": case.answer,
+        "g": case.group,
+        "ours_s": round(seconds[OURS], 2) if OURS in seconds else None,
+        "stock_s": round(seconds[STOCK], 2) if STOCK in seconds else None,
+        "step_ratio": ratio(seconds),
+        "rollout_ratio": ratio(rollout),
+        "update_ratio": ratio(rest),
+        "token_limit": round(update.token_limit(*size), 2),
+        "flop_limit": round(need["naive"] / need["packed"], 2),
+        "ours_mib": round(mib[OURS]) if OURS in mib else None,
+        "stock_mib": round(mib[STOCK]) if STOCK in mib else None,
+        "rounds": len(found[OURS]),
+    }

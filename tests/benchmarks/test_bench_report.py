@@ -51,6 +51,11 @@ def test_tables_leave_out_columns_without_values_and_align_numbers():
     ("part", "record", "said"),
     [
         ("step", {"variant": "stock TRL", "work": "text", "ratio": 0.9}, "stock TRL is faster"),
+        (
+            "step",
+            {"grid_p": 1, "r": 2, "g": 3, "step_ratio": 0.9},
+            "TRL is faster than ours at P=1",
+        ),
         ("update", {"p": 1, "r": 2, "g": 3, "rows_ratio": 0.8}, "Packing is slower"),
         (
             "rollout",

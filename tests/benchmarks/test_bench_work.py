@@ -151,8 +151,22 @@ def test_step_variants_write_equally_long_answers(checkpoint, variant, monkeypat
 
     monkeypatch.setattr(step, "reward", reward)
     seconds, rollout = step._one_run(SMALL, variant, checkpoint)
-    assert lengths == [SMALL.answer] * step.GROUP * step.STEPS
+    assert lengths == [SMALL.answer] * SMALL.group * step.STEPS
     assert 0 < rollout < seconds
+
+
+@pytest.mark.train
+def test_the_grid_has_every_column_and_says_what_does_not_fit(checkpoint, monkeypatch):
+    monkeypatch.setattr(step, "ROUNDS", 1)
+    encode = workload.encoder(checkpoint, workload.load(checkpoint))
+    case = step.Case("4x56", "4x56", groups=1, answer=4, group=2)
+    row = step._size(case, checkpoint, encode)
+    assert set(row) == set(step.GRID_HEADER)
+    assert row["ours_s"] > 0 < row["stock_s"] and row["ours_mib"] > 0
+    monkeypatch.setattr(update, "memory_limit", lambda: 2**20)
+    row = step._size(case, checkpoint, encode)
+    assert row["ours_mib"] is None is row["step_ratio"]
+    assert "needs more" in report.tables("step", [row])
 
 
 def test_step_gives_stock_trl_as_many_vision_tokens(checkpoint, tmp_path):
