@@ -2,7 +2,8 @@
 
 For each seed both methods run the same preset from the same cold start, on the same clips; the
 differences on the claim's questions are tested over seeds. What comes out is published whichever
-way it falls: supported, not supported, or undecided.
+way it falls: supported, not supported, or undecided. In the same way the rules of a method's
+official code are compared with those of its paper.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -42,6 +43,7 @@ from reproductions.shared.run import (
 from vidpost.catalog.models import Claim
 
 LEVEL = 0.95
+OFFICIAL = "official_code"
 VOTES = f"{SELF_CONSISTENCY} for as many tokens"
 """Name of a claim card's rows with votes at the cost of the method."""
 
@@ -53,12 +55,12 @@ class Verdict:
     Attributes:
         claim: Id of the claim.
         statement: The claim in one sentence.
-        compare: The two methods.
+        compare: The two methods, or the two variants of one.
         metric: What the mean score of these questions is.
         tasks: Tasks that were counted; () for all.
         seeds: Seeds of the runs.
-        scores: Method -> one score a seed.
-        differences: First method minus second, one a seed.
+        scores: Method or variant -> one score a seed.
+        differences: First minus second, one a seed.
         mean: Mean difference.
         interval: Its interval over seeds (t distribution); None with one seed.
         p_value: Two-sided p-value of the paired t test over seeds; None with one seed.
@@ -83,6 +85,15 @@ class Verdict:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class _Side:
+    """One of the two that are compared; `name` is its folder's, too."""
+
+    name: str
+    method: Method
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+
+
 def test_claim(
     claim: Claim, folder: Path, options: Options, seeds: tuple[int, ...] | None = None
 ) -> Verdict:
@@ -98,40 +109,71 @@ def test_claim(
         RunError: A method of the claim has no reproduction, or a run that is there already has
             other settings.
     """
-    seeds = seeds or claim.seeds
-    methods = [find_method(m) for m in claim.compare]
-    # Both run the first method's preset: the same world, the same model, the same number of steps.
-    options = replace(options, preset=str(preset_path(methods[0], options.preset)))
-    scores: dict[str, list[float]] = {m.id: [] for m in methods}
+    sides = [_Side(m, find_method(m)) for m in claim.compare]
+    return _test(claim, sides, folder, options, seeds or claim.seeds)
+
+
+def test_variants(
+    claim: Claim, folder: Path, options: Options, seeds: tuple[int, ...] | None = None
+) -> Verdict:
+    """Run a method by the rules of its official code and by those of its paper, for every seed.
+
+    Args:
+        claim: A claim of the method's, for its questions and their metric.
+        folder: As for `test_claim`; its runs of the method are used if they are there.
+        options: Preset and overrides of all runs.
+        seeds: Instead of the claim's own.
+
+    Raises:
+        RunError: As `test_claim`.
+    """
+    method = find_method(claim.compare[0])
+    sides = [_Side(f"{method.id}-{OFFICIAL}", method, {"variant": OFFICIAL})]
+    sides += [_Side(method.id, method)]
+    same = {
+        "id": OFFICIAL,
+        "statement": "The rules of the official code give the same score as those of the paper.",
+        "expect": "equal",
+    }
+    return _test(claim.model_copy(update=same), sides, folder, options, seeds or claim.seeds)
+
+
+def _test(
+    claim: Claim, sides: list[_Side], folder: Path, options: Options, seeds: tuple[int, ...]
+) -> Verdict:
+    # Both run the first side's preset: the same world, the same model, the same number of steps.
+    preset = preset_path(sides[0].method, options.preset)
+    options = replace(options, preset=str(preset))
+    scores: dict[str, list[float]] = {side.name: [] for side in sides}
     for seed in seeds:
-        first: tuple[Method, Path] | None = None
-        for method in methods:
+        first: tuple[Method, Options] | None = None
+        for side in sides:
             chosen = replace(
                 options,
-                overrides={**options.overrides, "seed": seed},
-                out=folder / f"seed-{seed}" / method.id,
+                overrides={**options.overrides, **side.overrides, "seed": seed},
+                out=folder / f"seed-{seed}" / side.name,
             )
             assert chosen.out is not None
             if first is not None:
-                _share_cold_start(first[0], method, first[1], chosen)
+                _share_cold_start(*first, side.method, chosen)
             if not (chosen.out / "report.html").exists():
-                run(method, chosen)
-            elif read_config(chosen.out)["settings"] != settings_of(method, chosen).model_dump(
+                run(side.method, chosen)
+            elif read_config(chosen.out)["settings"] != settings_of(side.method, chosen).model_dump(
                 mode="json"
             ):
                 raise RunError(
                     f"{chosen.out} holds a run with other settings. Choose another --out, or "
                     "remove it."
                 )
-            first = first or (method, chosen.out)
-            scores[method.id].append(_score(chosen.out, claim.tasks))
-    a, b = (scores[m.id] for m in methods)
-    differences = [x - y for x, y in zip(a, b, strict=True)]
-    found = _compared(methods[1].id, differences)
+            first = first or (side.method, chosen)
+            scores[side.name].append(_score(chosen.out, claim.tasks))
+    a, b = (side.name for side in sides)
+    differences = [x - y for x, y in zip(scores[a], scores[b], strict=True)]
+    found = _compared(b, differences)
     verdict = Verdict(
         claim=claim.id,
         statement=claim.statement,
-        compare=claim.compare,
+        compare=(a, b),
         metric=claim.metric,
         tasks=claim.tasks,
         seeds=tuple(seeds),
@@ -146,34 +188,36 @@ def test_claim(
     return verdict
 
 
-def _share_cold_start(one: Method, other: Method, run_folder: Path, options: Options) -> None:
-    """Give the second method the cold start of the first one, if it would train the same.
+def _share_cold_start(one: Method, given: Options, other: Method, options: Options) -> None:
+    """Give the second side the cold start of the first one, if it would train the same.
 
-    Both would get bit-identical weights; copying them only saves the time.
+    Both would get bit-identical weights; copying them only saves the time. Of the hooks of a cold
+    start `prepare_data` alone can see the variant.
     """
     a, b = complete(one), complete(other)
-    left = settings_of(one, replace(options, out=None))
+    left = settings_of(one, replace(given, out=None))
     right = settings_of(other, replace(options, out=None))
     same = (
         a.prompt is b.prompt
         and a.format_target is b.format_target
         and a.loss_mask is b.loss_mask
         and a.prepare_data is b.prepare_data
+        and (left.variant == right.variant or a.prepare_data is None)
         and left.model == right.model
         and left.synthetic == right.synthetic
         and left.frames == right.frames
         and left.stages.get("sft") == right.stages.get("sft")
     )
-    assert options.out is not None
-    final = run_folder / "stages" / "sft" / "final"
+    assert options.out is not None and given.out is not None
+    final = given.out / "stages" / "sft" / "final"
     target = options.out / "stages" / "sft" / "final"
     if same and final.exists() and not target.exists():
         shutil.copytree(final, target)
         for name in ("base", "sft"):
-            source = run_folder / "predictions" / f"{name}.jsonl"
+            source = given.out / "predictions" / f"{name}.jsonl"
             (options.out / "predictions").mkdir(parents=True, exist_ok=True)
             shutil.copy(source, options.out / "predictions")
-        _copy_log(run_folder / "log.jsonl", options.out / "log.jsonl")
+        _copy_log(given.out / "log.jsonl", options.out / "log.jsonl")
 
 
 def _copy_log(source: Path, target: Path) -> None:

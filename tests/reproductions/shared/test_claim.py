@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -11,8 +12,10 @@ pytest.importorskip("trl")
 from reproductions.shared import claim as claims
 from reproductions.shared.evaluation.cards import read_card
 from reproductions.shared.run import Options, RunError
+from vidpost.catalog.loader import find_root, load
 from vidpost.catalog.models import Claim
 
+ROOT = find_root(Path(__file__))
 CLAIM = Claim(
     id="helps",
     statement="Votes give a higher accuracy than one answer.",
@@ -107,3 +110,21 @@ def test_runs_of_other_settings_are_refused(tested):
         claims.test_claim(
             CLAIM.model_copy(update={"tasks": ("order, counting",)}), folder, options, (0,)
         )
+
+
+@pytest.mark.train
+def test_the_official_rules_are_compared_with_the_paper_from_one_cold_start(tmp_path, monkeypatch):
+    monkeypatch.setenv("VIDPOST_CACHE", str(tmp_path / "cache"))
+    (claim,) = load(ROOT).methods["video_r1"].claims
+    options = Options(smoke=True, overrides={"evaluate.max_new_tokens": 4})
+    verdict = claims.test_variants(claim, tmp_path / "runs", options, (3,))
+    assert verdict.compare == ("video_r1-official_code", "video_r1")
+    runs = [tmp_path / "runs" / "seed-3" / name for name in verdict.compare]
+    cards = [read_card(run / "card.yaml") for run in runs]
+    assert [card.variant for card in cards] == ["official_code", "paper"]
+    starts = [(run / "stages/sft/final/model.safetensors").read_bytes() for run in runs]
+    assert starts[0] == starts[1]
+    card = read_card(tmp_path / "runs/card.yaml")
+    assert card.variant == "official_code" and card.method == "video_r1"
+    assert [c.against for c in card.comparisons] == ["video_r1"]
+    assert card.comparisons[0].difference == pytest.approx(verdict.differences[0])

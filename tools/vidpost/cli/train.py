@@ -253,6 +253,11 @@ def verdicts(evaluation: Mapping[str, Any]) -> list[str]:
 @click.command()
 @click.argument("method")
 @click.option("--claim", "claim_id", help="Which claim; default: the entry's first.")
+@click.option(
+    "--variants",
+    is_flag=True,
+    help="Test the rules of the official code against the paper's, on the claim's questions.",
+)
 @click.option("--seeds", help="Comma-separated seeds instead of the claim's own.")
 @click.option("--preset", default="mini", show_default=True)
 @click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="Override one setting.")
@@ -261,6 +266,7 @@ def verdicts(evaluation: Mapping[str, Any]) -> list[str]:
 def claim(
     method: str,
     claim_id: str | None,
+    variants: bool,
     seeds: str | None,
     preset: str,
     pairs: tuple[str, ...],
@@ -273,9 +279,10 @@ def claim(
     Examples:
       vidpost claim video_r1
       vidpost claim video_r1 --seeds 0,1,2,3,4 --out runs/claim
+      vidpost claim spacer --variants
     """
     quiet_libraries()
-    from reproductions.shared.claim import test_claim
+    from reproductions.shared.claim import test_claim, test_variants
     from reproductions.shared.run import Options, RunError
     from vidpost.catalog.loader import load
     from vidpost.catalog.models import MethodEntry
@@ -295,10 +302,12 @@ def claim(
     if claim_id is not None and claim_id not in claims:
         fail(f"'{entry.id}' has no claim '{claim_id}'. It has: {', '.join(claims)}.")
     chosen = claims[claim_id] if claim_id else next(iter(claims.values()))
+    if variants and not any("official_code" in (d.ours or "") for d in entry.discrepancies):
+        fail(f"'{entry.id}' has no variant official_code: its rules are the same in both sources.")
     folder = out or Path("runs") / f"claim-{entry.id}-{chosen.id}"
     options = Options(preset=preset, overrides=parse_overrides(pairs))
     try:
-        verdict = test_claim(chosen, folder, options, chosen_seeds)
+        verdict = (test_variants if variants else test_claim)(chosen, folder, options, chosen_seeds)
     except RunError as error:
         fail(str(error))
     except KeyboardInterrupt:

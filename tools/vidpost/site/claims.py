@@ -30,7 +30,7 @@ class Tested:
     @property
     def name(self) -> str:
         """Of the method, with the claim where it has several."""
-        several = len(self.entry.claims) > 1
+        several = len(self.entry.claims) > 1 and self.found.claim in self.entry.claims
         return f"{self.entry.name} ({self.found.claim.id})" if several else self.entry.name
 
 
@@ -45,6 +45,18 @@ def tested(site: Site) -> tuple[list[Tested], list[str]]:
             elif name not in open_:
                 open_.append(name)
     return sorted(done, key=lambda t: -(t.found.difference or 0.0)), open_
+
+
+def variants(site: Site) -> list[Tested]:
+    """The rules of official codes against those of the papers, largest difference first."""
+    cards = site.cards(kind="miniature")
+    done = [
+        Tested(entry, found, cards[found.card])
+        for _, entry in sorted(site.catalog.methods.items())
+        for found in site.variants(entry)
+        if found.interval is not None
+    ]
+    return sorted(done, key=lambda t: -(t.found.difference or 0.0))
 
 
 def forest(title: str, rows: list[Tested]) -> Any:

@@ -238,35 +238,55 @@ class Site:
 
     def claims(self, entry: MethodEntry) -> list[Claimed]:
         """The claims with what the newest miniature card that compares the two methods says."""
-        cards = sorted(self.cards(kind="miniature", method=entry.id).items(),
-                       key=lambda item: item[1].date)  # fmt: skip
-        result = []
+        found = []
         for claim in entry.claims:
-            other = claim.compare[1] if claim.compare[0] == entry.id else claim.compare[0]
-            sign = 1.0 if claim.compare[0] == entry.id else -1.0
-            found = Claimed(claim, "not tested", "")
-            tasks = ", ".join(claim.tasks) or "all"
-            for key, card in cards:
-                for comparison in card.comparisons:
-                    same = card.metric == claim.metric and card.task == tasks
-                    if comparison.against != other or not same:
-                        continue
-                    ends, bounds = None, ""
-                    if comparison.interval:
-                        low, high = sorted(sign * end for end in comparison.interval)
-                        ends = (low, high)
-                        bounds = " [{:+.3f}, {:+.3f}]".format(*comparison.interval)
-                    found = Claimed(
-                        claim,
-                        claim.verdict(ends),
-                        f"difference {comparison.difference:+.3f}{bounds}, {comparison.test}, "
-                        f"n = {card.n}, seeds {', '.join(map(str, card.seeds))}",
-                        sign * comparison.difference,
-                        ends,
-                        key,
-                    )
-            result.append(found)
-        return result
+            first = claim.compare[0] == entry.id
+            other = claim.compare[1] if first else claim.compare[0]
+            found.append(self._claimed(entry, claim, other, "paper", 1.0 if first else -1.0))
+        return found
+
+    def variants(self, entry: MethodEntry) -> list[Claimed]:
+        """What the official code's rules do instead of the paper's, if a card compares the two."""
+        for claim in entry.claims[:1]:
+            same = {
+                "id": "official_code",
+                "statement": "The rules of the official code give the same score as the paper's.",
+                "compare": (entry.id, entry.id),
+                "expect": "equal",
+                "source": "Our question: see where sources disagree.",
+            }
+            claim = claim.model_copy(update=same)
+            found = self._claimed(entry, claim, entry.id, "official_code", 1.0)
+            return [found] if found.card else []
+        return []
+
+    def _claimed(
+        self, entry: MethodEntry, claim: Claim, against: str, variant: str, sign: float
+    ) -> Claimed:
+        """A claim with what the newest card of this variant says; `sign` turns its difference."""
+        found = Claimed(claim, "not tested", "")
+        tasks = ", ".join(claim.tasks) or "all"
+        cards = self.cards(kind="miniature", method=entry.id).items()
+        for key, card in sorted(cards, key=lambda item: item[1].date):
+            same = (card.metric, card.task, card.variant) == (claim.metric, tasks, variant)
+            for comparison in card.comparisons:
+                if comparison.against != against or not same:
+                    continue
+                ends, bounds = None, ""
+                if comparison.interval:
+                    low, high = sorted(sign * end for end in comparison.interval)
+                    ends = (low, high)
+                    bounds = " [{:+.3f}, {:+.3f}]".format(*comparison.interval)
+                found = Claimed(
+                    claim,
+                    claim.verdict(ends),
+                    f"difference {comparison.difference:+.3f}{bounds}, {comparison.test}, "
+                    f"n = {card.n}, seeds {', '.join(map(str, card.seeds))}",
+                    sign * comparison.difference,
+                    ends,
+                    key,
+                )
+        return found
 
     # --- openness ---------------------------------------------------------------------------
 

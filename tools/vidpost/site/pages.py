@@ -160,7 +160,7 @@ def _method(site: Site, entry: MethodEntry) -> dict[str, Any]:
         "sources": sources,
         "reproductions": site.cards(kind="reproduction", method=entry.id),
         "miniatures": site.cards(kind="miniature", method=entry.id),
-        "claims": site.claims(entry),
+        "claims": site.claims(entry) + site.variants(entry),
         "hyperparameters": settings,
         "has_mini": (site.folder(entry) / "mini.yaml").is_file(),
         "openness": site.openness(entry),
