@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import resource
 import sys
 import tempfile
 from pathlib import Path
@@ -45,14 +44,6 @@ UPDATE = {
 """Key of a record -> heading of its column."""
 
 
-def _step(variant: str, checkpoint: Path) -> tuple[float, float]:
-    """CPU seconds of a training step, and MiB of memory beside the libraries."""
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    seconds, _ = step._one_run(CASE, variant, checkpoint, steps=1)
-    kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    return seconds, kib / 2 ** (20 if sys.platform == "darwin" else 10)
-
-
 def measure(full: bool = False) -> list[dict[str, Any]]:
     """One record a variant of the step, and one a length of the update.
 
@@ -67,7 +58,7 @@ def measure(full: bool = False) -> list[dict[str, Any]]:
         size = {"r": CASE.answer, "g": GROUP}
         prompt = len(encode(workload.question(CASE.video)).ids)
         for variant in step.VARIANTS["video"][:3]:
-            one = update.within(LIMIT, _step, variant, checkpoint)
+            one = update.within(LIMIT, step.alone, CASE, variant, checkpoint)
             record = {
                 "work": CASE.name,
                 "p": prompt,
@@ -75,7 +66,7 @@ def measure(full: bool = False) -> list[dict[str, Any]]:
                 "variant": variant,
                 "limit_mib": LIMIT >> 20,
             }
-            record["peak"] = "needs more" if one is None else f"{one[1]:,.0f}"
+            record["peak"] = "needs more" if one is None else f"{one[2]:,.0f}"
             record["seconds"] = None if one is None else round(one[0], 1)
             records.append(record)
             print(f"long video: {variant} done", file=sys.stderr)

@@ -251,6 +251,15 @@ def _one_run(case: Case, variant: str, checkpoint: Path, steps: int = STEPS) -> 
         return clock.seconds, trainer.rollout_seconds
 
 
+def alone(case: Case, variant: str, checkpoint: Path) -> tuple[float, float, float]:
+    """CPU seconds of a step and of its rollout, and MiB of memory beside the libraries."""
+    _one_run(WARM_UP, variant, checkpoint, steps=1)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    seconds, rollout = _one_run(case, variant, checkpoint, steps=1)
+    kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    return seconds, rollout, kib / 2 ** (20 if sys.platform == "darwin" else 10)
+
+
 def measure(full: bool = False) -> list[dict[str, Any]]:
     """One record a kind of work and variant.
 
@@ -302,15 +311,6 @@ def measure(full: bool = False) -> list[dict[str, Any]]:
     return records
 
 
-def _alone(case: Case, variant: str, checkpoint: Path) -> tuple[float, float, float]:
-    """CPU seconds of a step and of its rollout, and MiB of memory beside the libraries."""
-    _one_run(WARM_UP, variant, checkpoint, steps=1)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    seconds, rollout = _one_run(case, variant, checkpoint, steps=1)
-    kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    return seconds, rollout, kib / 2 ** (20 if sys.platform == "darwin" else 10)
-
-
 def _size(case: Case, checkpoint: Path, encode: Any) -> dict[str, Any]:
     """A row of the grid; a variant that needs more memory than a measurement may take has None."""
     prompt = encode(_samples(case, 1)[0])
@@ -325,7 +325,9 @@ def _size(case: Case, checkpoint: Path, encode: Any) -> dict[str, Any]:
     spent = 0.0
     for turn in range(ROUNDS):
         for variant, runs in found.items() if not turn or spent < update.PATIENCE else ():
-            one = update.within(update.memory_limit(), _alone, case, variant, checkpoint)
+            if turn and not runs:
+                continue  # it did not fit
+            one = update.within(update.memory_limit(), alone, case, variant, checkpoint)
             if one is not None:
                 runs.append(one)
                 spent += one[0]

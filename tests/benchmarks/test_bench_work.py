@@ -163,10 +163,19 @@ def test_the_grid_has_every_column_and_says_what_does_not_fit(checkpoint, monkey
     row = step._size(case, checkpoint, encode)
     assert set(row) == set(step.GRID_HEADER)
     assert row["ours_s"] > 0 < row["stock_s"] and row["ours_mib"] > 0
-    monkeypatch.setattr(update, "memory_limit", lambda: 2**20)
+    tried = []
+
+    def within(limit, work, case, variant, checkpoint):
+        tried.append(variant)
+        return (2.0, 0.5, 30.0) if variant == step.OURS else None
+
+    monkeypatch.setattr(update, "within", within)
+    monkeypatch.setattr(step, "ROUNDS", 2)
     row = step._size(case, checkpoint, encode)
-    assert row["ours_mib"] is None is row["step_ratio"]
-    assert "needs more" in report.tables("step", [row])
+    assert (row["ours_s"], row["ours_mib"], row["rounds"]) == (2.0, 30, 2)
+    assert row["stock_s"] is row["stock_mib"] is row["step_ratio"] is None
+    assert tried == [step.OURS, step.STOCK, step.OURS]  # what does not fit is not tried again
+    assert "| needs more |" in report.tables("step", [row])
 
 
 def test_step_gives_stock_trl_as_many_vision_tokens(checkpoint, tmp_path):
