@@ -1,9 +1,9 @@
 """Test a method's claim in miniature: the method against its baseline, over seeds.
 
-For each seed both methods run the same preset from the same cold start, on the same clips; the
-differences on the claim's questions are tested over seeds. What comes out is published whichever
-way it falls: supported, not supported, or undecided. In the same way the rules of a method's
-official code are compared with those of its paper.
+For each seed both methods run the same preset and stages from the same cold start, on the same
+clips; the differences on the claim's questions are tested over seeds. What comes out is published
+whichever way it falls: supported, not supported, or undecided. In the same way the rules of a
+method's official code are compared with those of its paper.
 """
 
 from __future__ import annotations
@@ -109,8 +109,19 @@ def test_claim(
         RunError: A method of the claim has no reproduction, or a run that is there already has
             other settings.
     """
-    sides = [_Side(m, find_method(m)) for m in claim.compare]
+    method, baseline = (find_method(m) for m in claim.compare)
+    sides = [_Side(method.id, method), _Side(baseline.id, _as_long(baseline, method))]
     return _test(claim, sides, folder, options, seeds or claim.seeds)
+
+
+def _as_long(baseline: Method, method: Method) -> Method:
+    """The baseline in the stages of the method: those of a kind that it trains.
+
+    A stage that the baseline does not know by name would be left out, and it would train less.
+    """
+    known = {stage.kind for stage in complete(baseline).stages or ()}
+    stages = [stage for stage in complete(method).stages or () if stage.kind in known]
+    return replace(baseline, stages=tuple(stages))
 
 
 def test_variants(

@@ -3,19 +3,20 @@
 Paper: VideoEspresso, arXiv 2411.14794: framework VideoQA-SC and its two-stage fine-tuning.
 Catalog: videoqa_sc
 Baseline: sft
-Delta: stages are evidence and answer; prepare_data asks the first for evidence alone;
-    format_target writes the core frames' objects with time and box; loss_mask counts only the
-    answer once there is one, so the second stage learns to answer from evidence.
+Delta: stages are evidence and answer; format_target is the core frames' objects with time and box,
+    then the answer; prepare_data and prompt show the second stage the evidence; decode asks twice,
+    for evidence and for the answer from it.
 Not reproduced: the frame selector (a captioner and a small language model that pick the core
-    frames; the model sees all sampled frames here) and the second call at test time (evidence and
-    answer are written in one go).
+    frames; the model sees all sampled frames here).
 """
 
 from dataclasses import replace
 from typing import Any
 
+from reproductions.shared.decoding.ask import greedy, request
+from reproductions.shared.inference.engine import Generator, Prediction
 from reproductions.shared.method import Context, Method, Sample, Stage
-from reproductions.shared.prompts import think_then_answer
+from reproductions.shared.prompts import answer_only, answer_target, question
 
 TENTHS = 10  # our choice: boxes in tenths of the frame, short enough for a small model
 
@@ -43,24 +44,35 @@ def evidence(sample: Sample) -> str:
     return "; ".join(lines) or "none"
 
 
+def knowing(sample: Sample, found: str) -> Sample:
+    """The sample with evidence to answer from."""
+    return replace(sample, meta={**sample.meta, "evidence": found})
+
+
 def prepare_data(samples: list[Sample], context: Context) -> list[Sample]:
-    """In the first stage samples that ask for evidence alone, in the second as they are."""
-    if context.stage != "evidence":
-        return samples
-    return [replace(s, meta={**s.meta, "evidence_only": True}) for s in samples]
+    """In the second stage samples that show their evidence."""
+    return [knowing(s, evidence(s)) for s in samples] if context.stage == "answer" else samples
+
+
+def prompt(sample: Sample) -> str:
+    """Asks for the evidence, or for the answer if the evidence is known."""
+    if "evidence" not in sample.meta:
+        return f"{question(sample)}\nWrite the evidence: times, objects and boxes."
+    return f"Evidence: {sample.meta['evidence']}\n{answer_only(sample)}"
 
 
 def format_target(sample: Sample) -> str:
-    """The evidence in think tags, and the answer unless the stage is about evidence alone."""
-    thought = f"<think>{evidence(sample)}</think>"
-    if sample.meta.get("evidence_only"):
-        return thought
-    return f"{thought}<answer>{sample.answer}</answer>"
+    """The evidence, or the answer if the evidence is known."""
+    return answer_target(sample) if "evidence" in sample.meta else evidence(sample)
 
 
-def loss_mask(target: str) -> list[tuple[int, int]]:
-    """All of the evidence in the first stage, the answer alone in the second."""
-    return [(max(0, target.find("<answer>")), len(target))]
+def decode(sample: Sample, generator: Generator, context: Context) -> Prediction:
+    """Write the evidence, then answer from it; both greedily."""
+    asked = request(sample, prompt(sample))
+    found = generator.generate([asked], greedy(context))[0][0].text
+    asked = request(sample, prompt(knowing(sample, found)))
+    answer = generator.generate([asked], greedy(context))[0][0].text
+    return Prediction(answer, trace=({"step": "evidence", "text": found},))
 
 
 METHOD = Method(
@@ -68,9 +80,9 @@ METHOD = Method(
     baseline="sft",
     stages=(Stage("evidence", "sft"), Stage("answer", "sft")),
     prepare_data=prepare_data,
-    prompt=think_then_answer,
+    prompt=prompt,
     format_target=format_target,
-    loss_mask=loss_mask,
+    decode=decode,
 )
 
 if __name__ == "__main__":

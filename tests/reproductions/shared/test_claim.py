@@ -11,7 +11,7 @@ pytest.importorskip("trl")
 
 from reproductions.shared import claim as claims
 from reproductions.shared.evaluation.cards import read_card
-from reproductions.shared.run import Options, RunError
+from reproductions.shared.run import Options, RunError, find_method
 from vidpost.catalog.loader import find_root, load
 from vidpost.catalog.models import Claim
 
@@ -43,6 +43,23 @@ CLAIM = Claim(
 )
 def test_the_interval_decides(expect, interval, verdict):
     assert CLAIM.model_copy(update={"expect": expect}).verdict(interval) == verdict
+
+
+@pytest.mark.parametrize(
+    ("method", "baseline", "stages"),
+    [
+        ("video_r1", "grpo", ["sft", "rl"]),
+        ("museg", "grpo", ["sft", "cited", "rl"]),
+        ("veripo", "grpo", ["sft", "activation", "search", "search_again"]),  # not the DPO
+        ("videoqa_sc", "sft", ["evidence", "answer"]),
+        ("rrpo", "dpo", ["sft", "preference"]),
+        ("tcot", "decode", ["sft"]),
+    ],
+)
+def test_the_baseline_trains_as_long_as_the_method(method, baseline, stages):
+    long = claims._as_long(find_method(baseline), find_method(method))
+    assert [s.name for s in long.stages] == stages
+    assert long.rewards == find_method(baseline).rewards
 
 
 @pytest.fixture(scope="module")
