@@ -296,9 +296,14 @@ def _total(costs: Iterable[Mapping[str, int | float]]) -> dict[str, int | float]
     return {name: round(sum(c[name] for c in each), 2) for name in each[0]}
 
 
+def card_path(folder: Path, verdict: Verdict) -> Path:
+    """Where the card of a claim, or of the variants, is; the verdict is beside it as JSON."""
+    return folder / ("variants.yaml" if verdict.claim == OFFICIAL else "claim.yaml")
+
+
 def _write(verdict: Verdict, folder: Path, options: Options) -> None:
-    """claim.json and a result card over all seeds, with the facts of the runs."""
-    write_json(folder / "claim.json", verdict.to_dict())
+    """The verdict and a result card over all seeds, with the facts of the runs."""
+    write_json(card_path(folder, verdict).with_suffix(".json"), verdict.to_dict())
     a, b = verdict.compare
     cards = [
         read_card(folder / f"seed-{seed}" / method / "card.yaml")
@@ -318,7 +323,7 @@ def _write(verdict: Verdict, folder: Path, options: Options) -> None:
             x["score"] - y["score"] for x, y in zip(rows[a], rows[VOTES], strict=True)
         ]
     write_card(
-        folder / "card.yaml",
+        card_path(folder, verdict),
         one.model_dump(exclude={"fingerprint"})
         | {
             "protocol": one.protocol,

@@ -282,7 +282,7 @@ def claim(
       vidpost claim spacer --variants
     """
     quiet_libraries()
-    from reproductions.shared.claim import test_claim, test_variants
+    from reproductions.shared.claim import card_path, test_claim, test_variants
     from reproductions.shared.run import Options, RunError
     from vidpost.catalog.loader import load
     from vidpost.catalog.models import MethodEntry
@@ -322,7 +322,7 @@ def claim(
     ends = "" if verdict.interval is None else " [{:+.3f}, {:+.3f}]".format(*verdict.interval)
     click.echo(f"mean difference {verdict.mean:+.3f}{ends}: {verdict.verdict}")
     click.echo(f"claim: {verdict.statement}")
-    click.echo(f"card   {folder / 'card.yaml'}")
+    click.echo(f"card   {card_path(folder, verdict)}")
 
 
 @click.command()
