@@ -297,13 +297,14 @@ def _total(costs: Iterable[Mapping[str, int | float]]) -> dict[str, int | float]
 
 
 def card_path(folder: Path, verdict: Verdict) -> Path:
-    """Where the card of a claim, or of the variants, is; the verdict is beside it as JSON."""
-    return folder / ("variants.yaml" if verdict.claim == OFFICIAL else "claim.yaml")
+    """Where the card of a claim, or of the variants, is."""
+    return folder / ("variants.yaml" if verdict.claim == OFFICIAL else "card.yaml")
 
 
 def _write(verdict: Verdict, folder: Path, options: Options) -> None:
     """The verdict and a result card over all seeds, with the facts of the runs."""
-    write_json(card_path(folder, verdict).with_suffix(".json"), verdict.to_dict())
+    name = "variants.json" if verdict.claim == OFFICIAL else "claim.json"
+    write_json(folder / name, verdict.to_dict())
     a, b = verdict.compare
     cards = [
         read_card(folder / f"seed-{seed}" / method / "card.yaml")

@@ -83,7 +83,7 @@ def answered(folder, method, seed):
 @pytest.mark.train
 def test_the_card_holds_both_methods_on_the_questions_of_the_claim(tested):
     verdict, folder, _ = tested
-    card = read_card(folder / "claim.yaml")
+    card = read_card(folder / "card.yaml")
     assert [s.name for s in card.scores] == [
         f"{method}, seed {seed}" for method in CLAIM.compare for seed in (0, 1)
     ]
@@ -110,10 +110,10 @@ def test_the_card_holds_both_methods_on_the_questions_of_the_claim(tested):
 @pytest.mark.train
 def test_finished_runs_are_kept_and_tell_the_same(tested, monkeypatch):
     verdict, folder, options = tested
-    card = read_card(folder / "claim.yaml")
+    card = read_card(folder / "card.yaml")
     monkeypatch.setattr(claims, "run", lambda *_: pytest.fail("a finished run was run again"))
     assert claims.test_claim(CLAIM, folder, options, (0, 1)) == verdict
-    assert read_card(folder / "claim.yaml") == card
+    assert read_card(folder / "card.yaml") == card
     assert card.hardware.hours > 0
 
 
