@@ -50,8 +50,13 @@ def knowing(sample: Sample, found: str) -> Sample:
 
 
 def prepare_data(samples: list[Sample], context: Context) -> list[Sample]:
-    """In the second stage samples that show their evidence."""
-    return [knowing(s, evidence(s)) for s in samples] if context.stage == "answer" else samples
+    """In the second stage samples that show their evidence, and each of them as it is as well.
+
+    Our choice: without the latter a small model forgets in that stage how to write evidence.
+    """
+    if context.stage != "answer":
+        return samples
+    return [each for s in samples for each in (knowing(s, evidence(s)), s)]
 
 
 def prompt(sample: Sample) -> str:

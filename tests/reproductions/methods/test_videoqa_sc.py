@@ -51,13 +51,11 @@ def test_the_first_stage_learns_evidence_and_the_second_the_answer_from_it(prese
     path = Path(method.__file__).with_name(f"{preset}.yaml")
     learnt = {}
     for name in load_preset(path).stages:
-        (sample,) = prepare_data([seen(BLUE, RED)], Context(stage=name))
-        learnt[name] = (prompt(sample), format_target(sample))
+        samples = prepare_data([seen(BLUE, RED)], Context(stage=name))
+        learnt[name] = [(prompt(sample), format_target(sample)) for sample in samples]
     found = "1.0s blue 5 0 8 3; 4.0s red 1 3 5 6"
-    assert learnt == {
-        "evidence": (f"?\n{ASK}", found),
-        "answer": (f"Evidence: {found}\n?\n{ANSWER}", "<answer>B</answer>"),
-    }
+    ask, answer = (f"?\n{ASK}", found), (f"Evidence: {found}\n?\n{ANSWER}", "<answer>B</answer>")
+    assert learnt == {"evidence": [ask], "answer": [answer, ask]}
     assert [s.name for s in METHOD.stages] == list(learnt)
 
 
