@@ -2,8 +2,8 @@
 
 Clips are real mp4 files of noise. *ours* asks all questions about a video together; *apart* asks as
 many questions about as many videos of the same size, so that nothing can be shared: what a harness
-does that takes one question after the other. On vLLM the first also shares the prompt up to the
-question. A third measurement asks again what the answer cache already knows.
+does that takes one question after the other. The first also shares the prompt up to the question.
+A third measurement asks again what the answer cache already knows.
 
 CPU seconds of the process, decoding included; `python -m benchmarks.questions --engine vllm` is run
 in the environment of `make test-vllm`, where it exists.

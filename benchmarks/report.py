@@ -93,8 +93,8 @@ PARTS = {
     "questions": Part(
         "Questions about a video",
         "Evaluation with three questions a video, greedy answers of 16 tokens, decoding included. "
-        "*ours* asks them together: the video is decoded and encoded once, and vLLM, which finds "
-        "equal beginnings by itself, also reads it once. *apart* asks as many questions about as "
+        "*ours* asks them together: the video is decoded and encoded once, and the language model "
+        "reads it once. *apart* asks as many questions about as "
         "many videos, so that nothing is shared: one encoding a question. CPU seconds of the "
         "process, all its threads.",
         (questions.HEADER,),

@@ -2,15 +2,18 @@
 
 `transformers.generate` repeats the prompt (and the vision tower) for each of n answers. Here the
 distinct prompts are prefilled, answers share the keys of their prompt, and rows leave the batch as
-they finish. Sampling draws from a random stream of its own for each request, so an answer
-depends neither on the batch it is computed in nor on where an interrupted run was resumed. A part
-of a video goes through the vision tower once a batch, however many prompts show it.
+they finish. Where prompts begin alike, as questions about one video do, the beginning is prefilled
+once and its keys are shared as well. Sampling draws from a random stream of its own for each
+request, so an answer depends neither on the batch it is computed in nor on where an interrupted run
+was resumed. A part of a video goes through the vision tower once a batch, however many prompts show
+it.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import islice
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -29,6 +32,11 @@ if TYPE_CHECKING:
 
 COMPACT_BELOW = 0.75
 """Finished rows leave the batch once less than this share is still running (copying costs too)."""
+COMMON_SHARE, COMMON_TOKENS = 0.5, 64
+"""A common beginning is prefilled once if it is this share of the longest prompt, and this long.
+
+The rests are a call of their own, which a chat template alone is not worth.
+"""
 
 
 class HFGenerator:
@@ -75,14 +83,15 @@ class HFGenerator:
         import torch
 
         asked = [self.encoder(r.sample, r.order, r.messages, r.prefix) for r in requests]
-        prompts = list({id(p): p for p in asked}.values())
+        families = self._families(list({id(p): p for p in asked}.values()))
+        prompts = [p for _, members in families for p in members]
         place = {id(p): i for i, p in enumerate(prompts)}
         # Requests that share a prompt side by side: that is how the cache knows whose it is.
         given = sorted(range(len(requests)), key=lambda i: place[id(asked[i])])
         requests, asked = [requests[i] for i in given], [asked[i] for i in given]
         owner = [place[id(p)] for p, r in zip(asked, requests, strict=True) for _ in range(r.n)]
         course = _Course(sampling, self.encoder.tokenizer, self._eos(), len(owner))
-        ids, logprobs = self._sample(requests, prompts, owner, sampling, course)
+        ids, logprobs = self._sample(requests, families, owner, sampling, course)
         texts = [
             course.cut(self.encoder.tokenizer.decode(torch.tensor(tokens, dtype=torch.long),
                                                      skip_special_tokens=True))
@@ -105,14 +114,42 @@ class HFGenerator:
         eos = [] if eos is None else [eos] if isinstance(eos, int) else list(eos)
         return eos or [self.encoder.tokenizer.eos_token_id]
 
-    def _prefill(self, prompts: Sequence[Prompt]) -> tuple[Any, torch.Tensor, torch.Tensor]:
-        """Run the prompts once; returns (cache, mask [N, P], last logits [N, V])."""
+    def _families(self, prompts: Sequence[Prompt]) -> list[tuple[int, list[Prompt]]]:
+        """Prompts that begin alike, with the number of tokens that are prefilled once for them.
+
+        If no two do, each prompt is prefilled whole, in the order given; else at least its last
+        token is left, so that all have a rest.
+        """
         import torch
-        from transformers import DynamicCache
 
         from reproductions.shared.models.attention import PrefixCache
 
-        device = self.model.device
+        alone = [(len(p.ids), [p]) for p in prompts]
+        if not PrefixCache.fits(self.model.config.get_text_config()):
+            return alone
+        processor = self.encoder.processor
+        visual = torch.tensor([processor.image_token_id, processor.video_token_id])
+        number: dict[int, int] = {}
+        shows = {
+            id(p): [number.setdefault(id(view), len(number)) for view in p.views] for p in prompts
+        }
+        families: list[tuple[int, list[Prompt]]] = []
+        for prompt in sorted(prompts, key=lambda p: (shows[id(p)], p.ids.tolist())):
+            if families:
+                size, members = families[-1]
+                if shows[id(members[0])] == shows[id(prompt)]:
+                    size = min(size, _common(members[0], prompt, visual))
+                    longest = max(len(p.ids) for p in (*members, prompt))
+                    if size >= max(COMMON_TOKENS, COMMON_SHARE * longest):
+                        families[-1] = (size, [*members, prompt])
+                        continue
+            families.append((len(prompt.ids) - 1, [prompt]))
+        return alone if len(families) == len(prompts) else families
+
+    def _padded(self, prompts: Sequence[Prompt]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Ids [N, P], mask [N, P] and positions [3, N, P] of prompts, padded at the left."""
+        import torch
+
         longest = max(len(p.ids) for p in prompts)
         ids = torch.full((len(prompts), longest), self.encoder.tokenizer.pad_token_id)
         mask = torch.zeros((len(prompts), longest), dtype=torch.long)
@@ -121,26 +158,63 @@ class HFGenerator:
             ids[row, longest - len(prompt.ids) :] = prompt.ids
             mask[row, longest - len(prompt.ids) :] = 1
             positions[:, row, longest - len(prompt.ids) :] = prompt.positions
-        mask = mask.to(device)
+        device = self.model.device
+        return ids.to(device), mask.to(device), positions.to(device)
+
+    def _prefill(
+        self, families: Sequence[tuple[int, list[Prompt]]]
+    ) -> tuple[Any, torch.Tensor, torch.Tensor]:
+        """Run the beginnings once, then the rests of all prompts against them.
+
+        Returns:
+            (cache, mask, logits [N, V] of the last tokens), a row a prompt. The mask is that of all
+            keys, [N, P]; with a `PrefixCache` that of the rests, bool [N, 1, 1, rest].
+        """
+        import torch
+        from transformers import DynamicCache
+
+        from reproductions.shared.models.attention import PrefixCache
+
         config = self.model.config.get_text_config()
         cache = PrefixCache(config) if PrefixCache.fits(config) else DynamicCache(config=config)
-        views, rows = views_of(prompts)
+        heads = [_part(members[0], slice(size)) for size, members in families]
+        ids, mask, positions = self._padded(heads)
+        views, rows = views_of(heads)
         with shared_vision(self.model, rows, ["pixel_values" in v for v in views]):
             out = self.model(
-                input_ids=ids.to(device),
+                input_ids=ids,
                 attention_mask=mask,
-                position_ids=positions.to(device),
+                position_ids=positions,
                 past_key_values=cache,
                 use_cache=True,
                 logits_to_keep=1,
-                **view_tensors(views, device),
+                **view_tensors(views, self.model.device),
             )
-        return cache, mask, out.logits[:, -1]
+        if not isinstance(cache, PrefixCache):
+            return cache, mask, out.logits[:, -1]
+        counts = torch.tensor([len(members) for _, members in families], device=ids.device)
+        owner = torch.arange(len(families), device=ids.device).repeat_interleave(counts)
+        cache.expand(owner, (mask == 0).sum(1).tolist())
+        rests = [_part(p, slice(size, None)) for size, members in families for p in members]
+        ids, mask, positions = self._padded(rests)
+        real, length = mask.bool()[:, None, None], mask.shape[1]
+        if length:
+            # Padding sees itself: a softmax over nothing would be NaN.
+            itself = torch.eye(length, dtype=torch.bool, device=ids.device)
+            out = self.model(
+                input_ids=ids,
+                attention_mask=real.expand(-1, -1, length, -1).tril() | itself,
+                position_ids=positions,
+                past_key_values=cache,
+                use_cache=True,
+                logits_to_keep=1,
+            )
+        return cache, real, out.logits[:, -1]
 
     def _sample(
         self,
         requests: Sequence[Request],
-        prompts: Sequence[Prompt],
+        families: Sequence[tuple[int, list[Prompt]]],
         owner: list[int],
         sampling: Sampling,
         course: _Course,
@@ -148,15 +222,13 @@ class HFGenerator:
         """Sample all rows; returns token ids and log-probabilities, one list a row."""
         import torch
 
-        cache, mask, logits = self._prefill(prompts)
+        prompts = [p for _, members in families for p in members]
+        cache, mask, logits = self._prefill(families)
         device = logits.device
         rows = torch.tensor(owner, device=device)
-        shared = hasattr(cache, "expand")  # else a copy of the prompt's keys an answer
-        if shared:
-            cache.expand(rows, (mask == 0).sum(1).tolist())
-        else:
-            cache.batch_select_indices(rows)
+        cache.batch_select_indices(rows)
         mask, logits = mask[rows], logits[rows]
+        padded = not mask.all()  # never so for the answers' own keys, if no prompts begin alike
         start = torch.tensor([prompts[i].next_position for i in owner], device=device)
         steps = course.steps
         noise = _noise(requests, sampling, steps).to(device) if sampling.temperature > 0 else None
@@ -180,7 +252,7 @@ class HFGenerator:
             left = int(running.sum())
             if left == 0 or step + 1 == steps:
                 break
-            mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
+            mask = torch.cat([mask, mask.new_ones(*mask.shape[:-1], 1)], dim=-1)
             if left < COMPACT_BELOW * len(running):
                 keep = running.nonzero().squeeze(1)
                 cache.batch_select_indices(keep)
@@ -188,7 +260,7 @@ class HFGenerator:
             position = (start + step).view(1, -1, 1).expand(3, -1, 1)
             logits = self.model(
                 input_ids=token.unsqueeze(1),
-                attention_mask=None if shared else mask,
+                attention_mask=mask if padded else None,
                 position_ids=position,
                 past_key_values=cache,
                 use_cache=True,
@@ -253,6 +325,21 @@ class _Course:
         """The text before the first stop text."""
         ends = [text.index(stop) for stop in self.sampling.stop if stop in text]
         return text[: min(ends, default=len(text))]
+
+
+def _common(one: Prompt, other: Prompt, visual: torch.Tensor) -> int:
+    """Tokens with which two prompts begin alike, all but the last; 0 if later ones are `visual`."""
+    import torch
+
+    n = min(len(one.ids), len(other.ids)) - 1
+    same = (one.ids[:n] == other.ids[:n]) & (one.positions[:, :n] == other.positions[:, :n]).all(0)
+    n = int(same.cumprod(0).sum())
+    return 0 if torch.isin(torch.cat([one.ids[n:], other.ids[n:]]), visual).any() else n
+
+
+def _part(prompt: Prompt, tokens: slice) -> Prompt:
+    """Some tokens of a prompt."""
+    return replace(prompt, ids=prompt.ids[tokens], positions=prompt.positions[:, tokens])
 
 
 def _draw(

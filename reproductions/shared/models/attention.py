@@ -9,7 +9,8 @@ the whole softmax (FlashAttention-2, arXiv 2307.08691, Sec. 3.1: the backward ne
 
 The same merge serves rollouts: the keys of a prompt stay one copy a group, and each answer keeps
 its own (`PrefixCache`), so memory is P + G R instead of G (P + R), and nothing is copied for a
-token. These are plain matrix products, on every device.
+token. Prompts that begin alike share the keys of their beginning in the same way; the rest of a
+prompt is then part of each answer's own. These are plain matrix products, on every device.
 
 The fused kernels of the packed row are those that SDPA uses on a CPU. On CUDA the layout becomes a
 block mask of flex attention, elsewhere a dense one.
@@ -43,6 +44,8 @@ FUSED, FLEX = ("cpu",), ("cuda",)
 """Devices with the kernels above, and those whose masks are best given in blocks."""
 ROOM = 64
 """Tokens by which the buffer of the answers' keys grows."""
+WASTE = 4
+"""Prompts are attended to one by one where padding would make this many times more queries."""
 
 
 def layout_of(segment: torch.Tensor) -> torch.Tensor:
@@ -150,7 +153,7 @@ def _attend(
         key: [B, key-value heads, m, D].
         value: As `key`.
         scale: Factor of the scores; None: 1 / sqrt(D).
-        hidden: True for keys that are padding, bool [B, 1, 1, m].
+        hidden: True for keys that a query does not see, bool [B, 1, 1 or n, m].
 
     Returns:
         (output [B, heads, n, D], log of the softmax's denominator, float32 [B, heads, n]).
@@ -160,7 +163,8 @@ def _attend(
     one = (query * scale).reshape(len(query), key.shape[1], -1, query.shape[-1])
     scores = (one @ key.transpose(2, 3)).float()
     if hidden is not None:
-        scores.masked_fill_(hidden, float("-inf"))
+        by_query = scores.unflatten(2, (-1, query.shape[2]))
+        by_query.masked_fill_(hidden.unsqueeze(1), float("-inf"))
     lse = scores.logsumexp(-1, keepdim=True)
     out = (scores - lse).exp_().to(value.dtype) @ value
     return out.view(query.shape), lse.view(query.shape[:3])
@@ -168,11 +172,12 @@ def _attend(
 
 @dataclass(frozen=True)
 class Sharing:
-    """Which answers share which prompt.
+    """Which answers share which prompt, or which prompts share which beginning.
 
     Attributes:
         owner: The prompt of each answer, ascending, int64 [rows].
         starts: Where each prompt starts behind its left padding, int64 [N].
+        counts: Answers of each prompt.
         most: Answers of the prompt that has most of them.
         slots: Place of each answer among N x `most`, int64 [rows]; None: the answers' own order.
         hidden: True for the padding of prompts, bool [N, 1, 1, P]; None: there is none.
@@ -180,6 +185,7 @@ class Sharing:
 
     owner: torch.Tensor
     starts: torch.Tensor
+    counts: tuple[int, ...]
     most: int
     slots: torch.Tensor | None
     hidden: torch.Tensor | None
@@ -197,6 +203,7 @@ class Sharing:
         return cls(
             owner,
             starts,
+            tuple(counts.tolist()),
             most,
             None if int(counts.min()) == most else slots,
             hidden[:, None, None] if int(starts.max()) else None,
@@ -218,21 +225,21 @@ class PrefixLayer(DynamicLayer):
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Add one token a row; returns the answers' own keys and values, which know this layer."""
+        """Add tokens to each row; returns the rows' own keys and values, which know this layer."""
         key_states = key_states.to(value_states.dtype)  # autocast: rotated keys may be float32
         if self.sharing is None:
             return super().update(key_states, value_states, *args, **kwargs)
-        own = self.own
-        if own is None or self.tokens == own[0].shape[2]:
+        own, new_tokens = self.own, key_states.shape[2]
+        if own is None or self.tokens + new_tokens > own[0].shape[2]:
             rows, heads, _, size = key_states.shape
-            room = (rows, heads, self.tokens + ROOM, size)
+            room = (rows, heads, self.tokens + max(ROOM, new_tokens), size)
             old, own = own, (key_states.new_empty(room), value_states.new_empty(room))
             for new, kept in zip(own, old or (), strict=False):
                 new[:, :, : self.tokens] = kept[:, :, : self.tokens]
-        at = slice(self.tokens, self.tokens + 1)
+        at = slice(self.tokens, self.tokens + new_tokens)
         own[0][:, :, at], own[1][:, :, at] = key_states, value_states
         self.own = own
-        self.tokens += 1
+        self.tokens += new_tokens
         keys, values = (t[:, :, : self.tokens] for t in own)
         keys.prefix_layer = self  # type: ignore[attr-defined]
         return keys, values
@@ -242,24 +249,59 @@ class PrefixLayer(DynamicLayer):
         return int(super().get_seq_length()) + self.tokens
 
     def attend(
-        self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float | None
+        self,
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        scale: float | None,
+        sees: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Attention of each answer's newest token, query [rows, heads, 1, D], over all its keys."""
-        assert self.sharing is not None and self.keys is not None and self.values is not None
-        most, slots = self.sharing.most, self.sharing.slots
+        """Attention of each row's newest tokens over all its keys.
+
+        Args:
+            query: [rows, heads, n, D].
+            key: The rows' own keys, [rows, key-value heads, m, D].
+            value: As `key`.
+            scale: Factor of the scores.
+            sees: Whether a token sees a key of its own row, bool [rows, 1, n, m]; None: all.
+        """
+        assert self.sharing is not None
+        counts, most, slots = self.sharing.counts, self.sharing.most, self.sharing.slots
         query = query.to(value.dtype)
-        own, lse_own = _attend(query, key, value, scale)
-        asked = query
-        if slots is not None:  # empty places, so that prompts have equally many answers
-            asked = query.new_zeros(len(self.keys) * most, *query.shape[1:])
-            asked[slots] = query
-        asked = asked.squeeze(2).view(len(self.keys), most, *query.shape[1::2]).transpose(1, 2)
-        seen, lse = _attend(asked, self.keys, self.values, scale, self.sharing.hidden)
-        seen = seen.transpose(1, 2).flatten(0, 1).unsqueeze(2)
-        lse = lse.transpose(1, 2).flatten(0, 1).unsqueeze(2)
-        if slots is not None:
-            seen, lse = seen[slots], lse[slots]
+        own, lse_own = _attend(query, key, value, scale, None if sees is None else ~sees)
+        if query.shape[2] > 1 or len(counts) * most > WASTE * len(query):
+            # One prompt after the other: less memory, and no empty places.
+            parts = [
+                self._seen(q.unsqueeze(0), slice(i, i + 1), scale)
+                for i, q in enumerate(query.split(counts))
+            ]
+            seen, lse = (torch.cat(part) for part in zip(*parts, strict=True))
+        else:
+            asked = query
+            if slots is not None:  # empty places, so that prompts have equally many answers
+                asked = query.new_zeros(len(counts) * most, *query.shape[1:])
+                asked[slots] = query
+            seen, lse = self._seen(asked.unflatten(0, (-1, most)), slice(None), scale)
+            if slots is not None:
+                seen, lse = seen[slots], lse[slots]
         return _merge(seen, lse, own, lse_own)[0]
+
+    def _seen(
+        self, query: torch.Tensor, prompts: slice, scale: float | None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Attention over prompts, query [prompts, answers, heads, n, D], to (out, lse) a row."""
+        assert self.sharing is not None and self.keys is not None and self.values is not None
+        hidden = self.sharing.hidden
+        out, lse = _attend(
+            query.transpose(1, 2).flatten(2, 3),
+            self.keys[prompts],
+            self.values[prompts],
+            scale,
+            None if hidden is None else hidden[prompts],
+        )
+        shape = (query.shape[1], query.shape[3])
+        seen, lse = (t.unflatten(2, shape).transpose(1, 2).flatten(0, 1) for t in (out, lse))
+        return seen, lse
 
 
 class PrefixCache(DynamicCache):
@@ -289,7 +331,7 @@ class PrefixCache(DynamicCache):
         self._share(owner, torch.tensor(starts, device=owner.device))
 
     def batch_select_indices(self, indices: torch.Tensor) -> None:
-        """Keep some answers, ascending, and the prompts that they have."""
+        """Keep or repeat some rows, ascending, and keep the prompts that they have."""
         sharing = self._prefix_layers()[0].sharing
         assert sharing is not None
         prompts, owner = sharing.owner[indices].unique(  # type: ignore[no-untyped-call]
@@ -331,7 +373,8 @@ def packed_sdpa(
         query: [B, heads, L, head size].
         key: [B, key-value heads, L, head size].
         value: As `key`.
-        attention_mask: A mask or None, as ever, or a layout (the only int64 tensor).
+        attention_mask: A mask or None, as ever, or a layout (the only int64 tensor). With keys of
+            a `PrefixLayer` a mask of the rows' own keys.
         dropout: Attention dropout; a layout ignores it (these models have none).
         scaling: Factor of the scores.
         **kwargs: Passed on.
@@ -341,7 +384,7 @@ def packed_sdpa(
     """
     layer: PrefixLayer | None = getattr(key, "prefix_layer", None)
     if layer is not None:
-        return layer.attend(query, key, value, scaling).transpose(1, 2), None
+        return layer.attend(query, key, value, scaling, attention_mask).transpose(1, 2), None
     if attention_mask is None or attention_mask.dtype != torch.int64:
         return sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **kwargs

@@ -169,7 +169,7 @@ def test_the_keys_of_a_prompt_are_kept_once(engine, loaded):
     model, encoder = loaded
     prompt = encoder(engine.samples[0])
     with torch.inference_mode():
-        cache, _, _ = HFGenerator(model, encoder)._prefill([prompt])
+        cache, _, _ = HFGenerator(model, encoder)._prefill([(len(prompt.ids), [prompt])])
         cache.expand(torch.zeros(16, dtype=torch.long), [0])
         for step in range(3):
             at = torch.full((3, 16, 1), prompt.next_position + step)
@@ -213,7 +213,10 @@ def test_logprobs_are_those_the_trainer_computes(engine, temperature):
     torch.testing.assert_close(logps, sampled, atol=1e-5, rtol=0)
 
 
-def test_each_prompt_is_prefilled_once_and_each_video_encoded_once(engine, loaded, shapes):
+def test_each_prompt_is_prefilled_once_and_each_video_encoded_once(
+    engine, loaded, shapes, monkeypatch
+):
+    monkeypatch.setattr(hf, "COMMON_SHARE", 2.0)  # nothing less than whole prompts is shared
     model, encoder = loaded
     sample, other = engine.samples[0], engine.samples[2]
     again = replace(sample, question="What is red?")
@@ -231,6 +234,96 @@ def test_each_prompt_is_prefilled_once_and_each_video_encoded_once(engine, loade
     assert shapes == [(3, longest)] + [(12, 1)] * 4
     one = len(encoder(sample).video["pixel_values_videos"])
     assert patches == [2 * one]
+
+
+def ask(sample, text):
+    """A question of any length about the sample's video."""
+    return Request(sample, messages=(Message("user", text, Shown()),))
+
+
+def alike(engine):
+    """Three questions about each of two videos, and prompts that go on from another one."""
+    a, b, c = engine.samples[:3]
+    texts = ("What is red?", "Is the red circle left of the blue one? Think.", "How many?")
+    talk = (*ask(a, texts[2]).messages, Message("assistant", "Two."), Message("user", "Sure?"))
+    several = [ask(s, text) for s in (a, b) for text in texts]
+    return [
+        *several,
+        replace(several[0], prefix="<think> It is"),
+        Request(a, messages=talk),
+        Request(c),
+        Request(a, 1, SHUFFLED),
+        *(Request(text_only(s)) for s in (a, b)),
+    ]
+
+
+@pytest.mark.parametrize("n", [1, 4])
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_a_beginning_that_is_shared_changes_no_answer(
+    engine, loaded, eos, shapes, monkeypatch, n, temperature
+):
+    model, encoder = loaded
+    eos(list(range(40)))  # answers end at different steps, so that the batch shrinks
+    sampling = Sampling(temperature=temperature, max_new_tokens=12, seed=5)
+    requests = [replace(r, n=n if i % 5 else 2) for i, r in enumerate(alike(engine))]
+    requests = [requests[i] for i in (7, 2, 9, 0, 4, 11, 3, 8, 1, 10, 6, 5)]
+    monkeypatch.setattr(hf, "COMMON_SHARE", 0.2)  # these videos are as short as the questions
+    monkeypatch.setattr(hf, "COMMON_TOKENS", 1)
+    together = HFGenerator(model, encoder).generate(requests, sampling)
+    # Two videos, two other views and two texts, which begin alike in one of the tokenizers.
+    assert shapes[0][0] in (5, 6) and shapes[1][0] == len(requests)
+    monkeypatch.setattr(attention, "WASTE", 0)  # prompts one by one
+    singly = HFGenerator(model, encoder).generate(requests, sampling)
+    monkeypatch.setattr(hf, "COMMON_SHARE", 2.0)  # nothing is shared
+    apart = HFGenerator(model, encoder).generate(requests, sampling)
+    assert len({len(a.ids) for g in apart for a in g}) > 2
+    for other in (together, singly):
+        for ours, theirs in zip(other, apart, strict=True):
+            assert [replace(a, logprobs=()) for a in ours] == [
+                replace(a, logprobs=()) for a in theirs
+            ]
+            for a, b in zip(ours, theirs, strict=True):
+                assert a.logprobs == pytest.approx(b.logprobs, abs=1e-5)
+
+
+def test_a_common_beginning_is_prefilled_once(engine, loaded, shapes, monkeypatch):
+    monkeypatch.setattr(hf, "COMMON_TOKENS", 1)
+    model, encoder = loaded
+    a, b = engine.samples[:2]
+    requests = [ask(s, f"{'Well, ' * i}what?") for i in range(3) for s in (a, b)]
+    HFGenerator(model, encoder).generate(requests, Sampling(max_new_tokens=2))
+    prompts = [encoder(r.sample, messages=r.messages) for r in requests[::2]]
+    shortest, *_, longest = sorted(len(p.ids) for p in prompts)
+    visual = (prompts[0].ids == encoder.processor.video_token_id).nonzero().max()
+    (videos, begin), (rows, rest), token = shapes
+    assert (videos, rows, token) == (2, 6, (6, 1))
+    assert begin + rest == longest and visual < begin < shortest
+    assert all((p.ids[:begin] == prompts[0].ids[:begin]).all() for p in prompts)
+    assert len({int(p.ids[begin]) for p in prompts}) > 1  # and not a token later
+
+
+def test_what_differs_early_or_before_a_video_is_not_shared(engine, loaded, shapes, monkeypatch):
+    """Each prompt is then prefilled whole, in one call; so it is where little is common."""
+    model, encoder = loaded
+    a, b = engine.samples[:2]
+    film = Message("user", "What?", Shown())
+    greet = [(Message("user", text), Message("assistant", "Yes."), film) for text in ("A", "B")]
+    again = [(film, Message("assistant", text), film) for text in ("One.", "Two.")]
+    for batch, share, tokens in (
+        ([Request(a), Request(b)], 0, 1),
+        ([Request(a), Request(a, 1, SHUFFLED)], 0, 1),
+        ([Request(a, messages=m) for m in greet], 0, 1),
+        ([Request(a, messages=m) for m in again], 0, 1),
+        ([Request(text_only(a)), Request(a)], 0, 1),
+        ([ask(a, "What is it? " + 100 * word) for word in ("red ", "blue ")], 0.5, 1),
+        ([ask(a, "One?"), ask(a, "Two?")], 0, 1000),
+    ):
+        monkeypatch.setattr(hf, "COMMON_SHARE", share)
+        monkeypatch.setattr(hf, "COMMON_TOKENS", tokens)
+        shapes.clear()
+        HFGenerator(model, encoder).generate(batch, Sampling(max_new_tokens=2))
+        longest = max(len(encoder(r.sample, r.order, r.messages).ids) for r in batch)
+        assert shapes == [(2, longest), (2, 1)]
 
 
 def test_finished_rows_leave_the_batch(engine, loaded, eos, shapes, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -241,6 +242,59 @@ def test_one_more_token_over_a_shared_prompt(counts, lengths, shared, dtype, mon
                 out[row : row + 1].double(), expected, atol=tolerance, rtol=tolerance
             )
     assert cache.get_seq_length() == longest + steps
+
+
+@pytest.mark.parametrize("waste", [0, attention.WASTE])
+@pytest.mark.parametrize("shared", [1, 4])
+@pytest.mark.parametrize("rests", [(2, 5, 1, 3), (70, 70, 70, 70)])
+def test_rests_of_prompts_that_begin_alike(rests, shared, waste, monkeypatch):
+    """`PrefixCache`: rests padded at the left and run at once, then answers to each of them."""
+    monkeypatch.setattr(attention, "WASTE", waste)
+    begins, owner, answers, size = (6, 9), torch.tensor([0, 0, 0, 1]), (2, 1, 1, 3), 8
+    generator = torch.Generator().manual_seed(0)
+
+    def draw(*shape):
+        return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+    def expected(query, i, keys):
+        """Of the last token of a prompt, over its family's beginning and its own keys."""
+        f = int(owner[i])
+        keys, values = (
+            torch.cat([b[f, :, max(begins) - begins[f] :], own], dim=1).repeat_interleave(shared, 0)
+            for b, own in zip(begin, keys, strict=True)
+        )
+        return ((query @ keys.mT * size**-0.5).softmax(-1) @ values).transpose(0, 1)
+
+    close = partial(torch.testing.assert_close, atol=1e-6, rtol=1e-6)  # softmax in float32
+    cache = attention.PrefixCache(Qwen2Config(num_hidden_layers=1, attn_implementation="sdpa"))
+    begin = [draw(2, 4 // shared, max(begins), size) for _ in range(2)]
+    cache.update(*begin, 0)
+    cache.expand(owner, [max(begins) - n for n in begins])
+    longest = max(rests)
+    real = torch.arange(longest) >= longest - torch.tensor(rests).unsqueeze(1)
+    sees = real[:, None, None].expand(-1, 1, longest, -1).tril() | torch.eye(longest).bool()
+    own = [draw(4, 4 // shared, longest, size) for _ in range(2)]
+    query = draw(4, 4, longest, size)
+    out, _ = packed_sdpa(Layer(shared), query, *cache.update(*own, 0), sees)
+    assert out.isfinite().all()  # also of padding, whose values are weighed with zero
+    for i, n in enumerate(rests):
+        for at in range(longest - n, longest):
+            seen = [t[i, :, longest - n : at + 1] for t in own]
+            close(out[i, at : at + 1], expected(query[i, :, [at]], i, seen))
+    rows = torch.arange(4).repeat_interleave(torch.tensor(answers))
+    cache.batch_select_indices(rows)
+    new = [draw(len(rows), 4 // shared, 1, size) for _ in range(2)]
+    query = draw(len(rows), 4, 1, size)
+    sees = torch.cat([real[rows], torch.ones(len(rows), 1, dtype=torch.bool)], 1)[:, None, None]
+    out, _ = packed_sdpa(Layer(shared), query, *cache.update(*new, 0), sees)
+    for row, i in enumerate(rows.tolist()):
+        seen = [
+            torch.cat([o[i, :, longest - rests[i] :], t[row]], dim=1)
+            for o, t in zip(own, new, strict=True)
+        ]
+        close(out[row], expected(query[row], i, seen))
+    assert cache.layers[0].keys.shape[0] == 2
+    assert cache.get_seq_length() == max(begins) + longest + 1
 
 
 def test_answers_to_a_prompt_stand_side_by_side():
