@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import yaml
 
 from reproductions.shared import processes
-from reproductions.shared.files import write_text
+from reproductions.shared.files import write_json, write_text
 from reproductions.shared.method import Method, Sample, Stage
 from reproductions.shared.progress import bar, stderr
 from reproductions.shared.video.decode import Clip, VideoError, probe, read_frames
@@ -36,7 +36,7 @@ from reproductions.shared.video.image import is_image, read_image
 from reproductions.shared.video.quarantine import Quarantine, Quarantined, safe_probe
 from reproductions.shared.video.spec import FrameSpec
 from vidpost.catalog.loader import CatalogError
-from vidpost.catalog.preset import Frames, Preset, Synthetic, load_preset, merge
+from vidpost.catalog.preset import Frames, Preset, Synthetic, load_preset
 
 if TYPE_CHECKING:
     from reproductions.shared.models.tiny import TinyConfig
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
+OWN = "own records"
+"""In a plan, the data set and the benchmark of a user's own records."""
 HELD_OUT = 0.2
 """Share of a user's own records that is kept for evaluation."""
 SMOKE = {"max_steps": 2, "train": 16, "validation": 8, "test": 8}
@@ -155,17 +157,13 @@ def settings_of(method: Method, options: Options) -> Preset:
         RunError: An unknown key, a value out of range, an impossible frame spec.
     """
     path = preset_path(method, options.preset)
-    overrides = dict(options.overrides)
     try:
-        preset = load_preset(path, overrides)
+        preset = load_preset(path, options.overrides)
         if options.smoke:
-            cut: dict[str, Any] = {
-                "stages": {n: {"max_steps": SMOKE["max_steps"]} for n in preset.stages}
-            }
+            cut = {f"stages.{n}.max_steps": SMOKE["max_steps"] for n in preset.stages}
             if preset.synthetic is not None:
-                sizes = {k: SMOKE[k] for k in ("train", "validation", "test")}
-                cut["synthetic"] = sizes | {"tasks": preset.synthetic.tasks}
-            preset = Preset.model_validate(merge(preset.model_dump(), cut))
+                cut |= {f"synthetic.{k}": SMOKE[k] for k in ("train", "validation", "test")}
+            preset = load_preset(path, {**cut, **options.overrides})  # what was asked for, wins
         for frames in (preset.frames, preset.evaluate.frames or preset.frames):
             spec = frame_spec(preset, frames)
             spec.validate()
@@ -176,8 +174,7 @@ def settings_of(method: Method, options: Options) -> Preset:
                 )
     except (CatalogError, ValueError) as error:
         raise RunError(str(error)) from None
-    if preset.synthetic is not None and options.data is None:
-        _check_world(preset.synthetic)
+    _check_data(preset, options)
     if preset.model.id == "tiny":
         _tiny(preset)
     return preset
@@ -193,11 +190,75 @@ def frame_spec(preset: Preset, frames: Frames | None = None) -> FrameSpec:
     return FrameSpec.from_dict({**chosen, "size_factor": factor})
 
 
+def _check_data(preset: Preset, options: Options) -> None:
+    """Refuse data that are asked for and would not be used, and a world that cannot be built."""
+    if options.data is None and (options.eval_data or options.video_root):
+        which = "--eval-data" if options.eval_data else "--video-root"
+        raise RunError(f"{which}: goes with your own records only. Give --data FILE, too.")
+    asked = {f"stages.{name}.data": (s.data,) for name, s in preset.stages.items()}
+    asked["evaluate.benchmarks"] = preset.evaluate.benchmarks
+    if options.data is not None:
+        for key in options.overrides:
+            if key in asked or key.split(".")[0] == "synthetic":
+                raise RunError(f"--set {key}: is not used with --data. Leave one of them away.")
+    elif preset.synthetic is not None:
+        for key, names in asked.items():
+            for name in names:
+                if name != "synthetic":
+                    raise RunError(
+                        f"{key}: '{name}' is not used, because the preset makes synthetic clips. "
+                        "Leave it away, give your own records (--data FILE), or make no clips "
+                        "(--set synthetic=null)."
+                    )
+        _check_world(preset.synthetic)
+    else:
+        from reproductions.shared.hub import HubError, check_benchmark, check_data
+
+        try:
+            for key, names in asked.items():
+                if key in options.overrides:
+                    for name in names:
+                        (check_benchmark if key == "evaluate.benchmarks" else check_data)(name)
+        except HubError as error:
+            raise RunError(f"--set {key}: {error}") from None
+
+
 # --- data --------------------------------------------------------------------------------------
 
 
-Records = tuple[list[Sample], list[Sample] | None]
+Records = tuple[list[Sample], list[Sample]]
 """The user's training and evaluation records, as they were parsed."""
+
+
+def preflight(preset: Preset, options: Options) -> Records | None:
+    """Refuse what can be refused before anything is written, downloaded or decoded.
+
+    Returns:
+        The user's records; None if the run asks for other data.
+
+    Raises:
+        RunError: No such file, a bad record, too few questions for a step.
+    """
+    records = _records(options) if options.data is not None else None
+    for name, stage in preset.stages.items():
+        if records is not None:
+            _check_batch(preset, name, len(records[0]))
+        elif preset.synthetic is not None:
+            clips = preset.synthetic.train
+            _check_batch(preset, name, min(clips, stage.samples or clips))
+    return records
+
+
+def with_records(preset: Preset, records: Records | None) -> Preset:
+    """The preset as it is planned: with the user's records instead of the data that it names."""
+    if records is None:
+        return preset
+    train, test = records
+    own = {"data": OWN, "samples": len(train)}
+    stages = {name: s.model_copy(update=own) for name, s in preset.stages.items()}
+    asked = {"benchmarks": (OWN,), "samples": len(test)}
+    evaluate = preset.evaluate.model_copy(update=asked)
+    return preset.model_copy(update={"stages": stages, "evaluate": evaluate, "synthetic": None})
 
 
 def load_data(
@@ -226,7 +287,7 @@ def load_data(
     if not test:
         raise RunError(
             f"no question of {', '.join(preset.evaluate.benchmarks)} has its video. Put the videos "
-            "beside the question files (VIDPOST_DATA), or give --eval-data."
+            "beside the question files (VIDPOST_DATA), or give your own records (--data, --eval-data)."
         )
     return Data(train, [], test, "published_benchmarks", "published")
 
@@ -301,16 +362,13 @@ def _own_data(
 ) -> Data:
     """The user's records; every video is decoded once, and what cannot be is left out and said."""
     assert options.data is not None
-    samples, held_out = records or _records(options)
+    records = records or _records(options)
     folder.mkdir(parents=True, exist_ok=True)
     bad = Quarantine(folder / "quarantine.jsonl")
-    samples = _decodable(samples, preset, bad)
-    if held_out is None:
-        cut = [_share(s.id) < HELD_OUT for s in samples]
-        held_out = [s for s, c in zip(samples, cut, strict=True) if c]
-        samples = [s for s, c in zip(samples, cut, strict=True) if not c]
-    else:
-        held_out = _decodable(held_out, preset, bad)
+    _set_aside([*records[0], *records[1]], preset, bad)
+    samples, held_out = (
+        [s for s in part if (f := _file(s)) is None or f not in bad] for part in records
+    )
     for item in bad:
         stderr().print(f"left out: {item.path}: {item.reason}", markup=False, highlight=False)
     if not samples or not held_out:
@@ -332,7 +390,7 @@ def _own_data(
 
 
 def _records(options: Options) -> Records:
-    """The user's training and evaluation records, none of them looked at yet."""
+    """The user's training and evaluation records, no file of them decoded yet."""
     from reproductions.datasets.video_r1_260k import RecordError, load
 
     def read(path: Path) -> list[Sample]:
@@ -340,13 +398,18 @@ def _records(options: Options) -> Records:
 
     assert options.data is not None
     try:
-        return read(options.data), read(options.eval_data) if options.eval_data else None
+        samples = read(options.data)
+        if options.eval_data is not None:
+            return samples, read(options.eval_data)
     except (RecordError, OSError) as error:
         raise RunError(str(error)) from None
+    cut = [_share(s.id) < HELD_OUT for s in samples]
+    held_out = [s for s, c in zip(samples, cut, strict=True) if c]
+    return [s for s, c in zip(samples, cut, strict=True) if not c], held_out
 
 
-def _decodable(samples: Sequence[Sample], preset: Preset, bad: Quarantine) -> list[Sample]:
-    """The samples whose video or image decodes; the other files are noted in `bad`.
+def _set_aside(samples: Sequence[Sample], preset: Preset, bad: Quarantine) -> None:
+    """Note in `bad` the videos and images that do not decode.
 
     Each process checks a share of the files.
     """
@@ -361,7 +424,6 @@ def _decodable(samples: Sequence[Sample], preset: Preset, bad: Quarantine) -> li
             shown.add(1)
     for clip in processes.collect(found):
         bad.add(clip)
-    return [s for s in samples if (f := _file(s)) is None or f not in bad]
 
 
 def _file(sample: Sample) -> str | None:
@@ -467,24 +529,22 @@ def run(method: Method, options: Options) -> Path:
     }
     path = folder / "config.yaml"
     records = None
-    if processes.rank():
-        pass  # the first process says what is wrong, and writes
-    elif path.exists():
-        if read_config(folder)["settings"] != config["settings"]:
+    if not processes.rank():  # the first process says what is wrong, and writes
+        if path.exists() and read_config(folder)["settings"] != config["settings"]:
             raise RunError(
                 f"{folder} holds a run with other settings. Choose another --out, or resume it "
                 f"with: vidpost run --resume {folder}"
             )
-    else:
-        if options.data is not None:  # a bad record stops the run before anything is written
-            records = _records(options)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            write_text(path, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
-        except OSError as error:
-            raise RunError(
-                f"{folder}: cannot be written ({error.strerror}). Choose another --out."
-            ) from None
+        records = preflight(preset, options)
+        _check_engine(preset)
+        if not path.exists():
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                write_text(path, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+            except OSError as error:
+                raise RunError(
+                    f"{folder}: cannot be written ({error.strerror}). Choose another --out."
+                ) from None
     with _together(folder):
         return _go(method, preset, options, folder, records)
 
@@ -575,29 +635,24 @@ def _go(
     folder: Path,
     records: Records | None = None,
 ) -> Path:
-    began = time.time()
-    seconds: dict[str, float] = {}
+    clock = folder / "seconds.json"  # a resumed run goes on counting
+    seconds: dict[str, float] = json.loads(clock.read_text()) if clock.exists() else {}
 
     def timed(name: str, work: Callable[[], Any]) -> Any:
         start = time.perf_counter()
-        result = work()
-        seconds[name] = round(time.perf_counter() - start, 2)
-        return result
+        try:
+            return work()
+        finally:
+            seconds[name] = round(seconds.get(name, 0.0) + time.perf_counter() - start, 2)
+            if not processes.rank():
+                write_json(clock, seconds)
 
     whole = complete(method)
-    if preset.hardware.rollout_engine != "hf" and any(
-        s.kind == "grpo" for s in preset.stages.values()
-    ):
-        from reproductions.shared.training.stage import StageError, rollout_engine
-
-        try:
-            rollout_engine(preset)  # before anything is built or downloaded
-        except StageError as error:
-            raise RunError(str(error)) from None
     if processes.count() > 1:
-        processes.join(_device())
+        processes.join(device())
     data = timed("data", lambda: load_data(preset, options, folder, records))
-    _check_batches(preset, data)
+    for name, samples in data.train.items():
+        _check_batch(preset, name, len(samples))
     _limit_threads(preset)
     import transformers
 
@@ -629,7 +684,7 @@ def _go(
                 read=read,
                 log=folder / "log.jsonl",
                 rollouts=folder / "rollouts.jsonl",
-                device=_device(),
+                device=device(),
             )
 
         shared = _trained(preset, whole, stage, data, base) if own else None
@@ -655,9 +710,8 @@ def _go(
             revision=data.revision,
             spec=spec,
             read=read if spec == frame_spec(preset) else clip_reader(spec, own),
-            device=_device(),
+            device=device(),
             seconds=seconds,
-            started=began,
             preset_name=Path(options.preset).stem,
             overrides=options.overrides,
             command=command_line(method, options),
@@ -749,20 +803,34 @@ def _keep(shared: Path, folder: Path, stage: str) -> None:
         shutil.rmtree(part)
 
 
-def _check_batches(preset: Preset, data: Data) -> None:
+def _check_batch(preset: Preset, name: str, count: int) -> None:
     """TRL leaves out a batch of groups that is not full; with too few questions it would be all."""
-    for name, settings in preset.stages.items():
-        batch = settings.batch_size * (preset.hardware.devices - preset.hardware.rollout_devices)
-        batch *= settings.steps_per_generation * settings.gradient_accumulation
-        if settings.kind == "grpo" and len(data.train[name]) < batch:
-            raise RunError(
-                f"stages.{name}.batch_size: a step takes {batch} questions, but there are "
-                f"{len(data.train[name])}. Add records, or lower it (--set stages."
-                f"{name}.batch_size=1)."
-            )
+    settings = preset.stages[name]
+    batch = settings.batch_size * (preset.hardware.devices - preset.hardware.rollout_devices)
+    batch *= settings.steps_per_generation * settings.gradient_accumulation
+    if settings.kind == "grpo" and count < batch:
+        more = "Raise synthetic.train" if preset.synthetic is not None else "Add records"
+        raise RunError(
+            f"stages.{name}.batch_size: a step takes {batch:,} questions, but there are {count:,}. "
+            f"{more}, or lower it (--set stages.{name}.batch_size=1)."
+        )
 
 
-def _device() -> str:
+def _check_engine(preset: Preset) -> None:
+    """Refuse an engine for rollouts that is not here."""
+    if preset.hardware.rollout_engine == "hf":
+        return
+    from reproductions.shared.training.stage import StageError, rollout_engine
+
+    try:
+        if any(s.kind == "grpo" for s in preset.stages.values()):
+            rollout_engine(preset)
+    except StageError as error:
+        raise RunError(str(error)) from None
+
+
+def device() -> str:
+    """Where models run here: "cuda" or "cpu"."""
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
@@ -896,7 +964,7 @@ def evaluate_run(
 
     found = open_run(folder)
     if processes.count() > 1:
-        processes.join(_device())
+        processes.join(device())
     name = checkpoint or list(found.checkpoints)[-1]
     if name not in found.checkpoints:
         raise RunError(f"{folder}: no checkpoint '{name}'. It has: {', '.join(found.checkpoints)}.")
@@ -919,7 +987,7 @@ def evaluate_run(
     records = {
         name: answers(
             name, found.checkpoints[name], weights, found.method, preset, samples, where, read,
-            _device(), protocol,
+            device(), protocol,
         )
     }  # fmt: skip
     if found.method.decode is not None:
@@ -928,12 +996,12 @@ def evaluate_run(
         asked = {s.id for s in samples}
         before = list(found.checkpoints.values())
         before = before[max(0, before.index(found.checkpoints[name]) - 1) :]
-        engine = engine_of(found.checkpoints[name], found.method, preset, read, _device())
+        engine = engine_of(found.checkpoints[name], found.method, preset, read, device())
         records |= strategies(
             name, engine, found.method, preset, samples, SCORE, where,
             f"{protocol.fingerprint()}/{weights}", records[name],
             [s for s in solved if s.id not in asked],
-            LazyGenerator(lambda: engine_of(before[0], found.method, preset, read, _device())),
+            LazyGenerator(lambda: engine_of(before[0], found.method, preset, read, device())),
         )  # fmt: skip
     return summarise(records) | {
         "predictions": str(where / "predictions" / f"{list(records)[-1]}.jsonl"),
@@ -956,7 +1024,7 @@ def parity_of(folder: Path) -> Any:
     _limit_threads(preset)
     source = list(found.checkpoints.values())[-1]
     questions, name = held_out(preset, found.options, folder)
-    model = load_model(source, preset.model, device=_device())
+    model = load_model(source, preset.model, device=device())
     read = clip_reader(frame_spec(preset), own=name == "synthetic")
     assert found.method.prompt is not None
     encoder = Encoder(load_processor(source), model, read, found.method.prompt)

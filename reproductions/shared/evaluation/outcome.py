@@ -49,7 +49,6 @@ def conclude(
     read: Callable[[str], Any],
     device: str,
     seconds: dict[str, float],
-    started: float,
     preset_name: str,
     overrides: Mapping[str, Any],
     command: str,
@@ -68,13 +67,13 @@ def conclude(
         spec: Which frames of a video are shown.
         read: Reads the frames of a video.
         device: "cpu" or "cuda".
-        seconds: Seconds of each phase so far; shown in the report.
-        started: When this process started the run (time.time()).
+        seconds: Seconds of each phase so far, all processes of the run; shown in the report.
         preset_name: Name of the preset.
         overrides: Overrides of it.
         command: The shell line that repeats the run.
         examples: Solved training questions, for test-time methods that show some.
     """
+    begin = time.perf_counter()
     protocol = protocol_of(method, preset, samples, spec)
     records: dict[str, list[dict[str, Any]]] = {}
     weights = {name: identity(source) for name, source in checkpoints.items()}
@@ -103,7 +102,8 @@ def conclude(
     costs = {name: card_cost(spent) for name, spent in evaluation["cost"].items()}
     final = next(r for r in everything if r["checkpoint"] == asked and r["task"] == "all")
     mini = preset.model.id == "tiny" or benchmark == "synthetic"
-    facts = run_facts(hours=round((time.time() - started) / 3600, 4))
+    spent = sum(seconds.values()) + time.perf_counter() - begin
+    facts = run_facts(hours=round(spent / 3600, 4))
     card = {
         "kind": "miniature" if mini else "reproduction",
         "method": method.id,
@@ -141,7 +141,7 @@ def conclude(
         "cost": costs[asked],
         "protocol": protocol,
         "notes": [
-            *_notes(preset, mini),
+            *_notes(preset, mini, benchmark),
             *_shared_prefix(folder),
             *_strategy_notes(preset, records),
         ],
@@ -150,10 +150,12 @@ def conclude(
     write_report(folder)
 
 
-def _notes(preset: Preset, mini: bool) -> list[str]:
+def _notes(preset: Preset, mini: bool, benchmark: str) -> list[str]:
     """What a reader of the card must know before quoting it."""
     if not mini or preset.synthetic is None:
         return []
+    if benchmark != "synthetic":
+        return ["A small model from random weights; not the paper's numbers."]
     notes = ["A small model from random weights on synthetic clips; not the paper's numbers."]
     if preset.synthetic.teacher_error:
         share = round(100 * preset.synthetic.teacher_error)

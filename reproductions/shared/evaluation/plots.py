@@ -422,13 +422,16 @@ def _number(value: float, decimals: int) -> str:
     """A number for an axis: true minus sign, 12k for thousands, 2e-5 for very small ones."""
     if not math.isfinite(value):
         return "n/a"
-    if decimals > 4 and value:
-        mantissa, exponent = f"{value:.0e}".split("e")
+    if value == 0 and decimals > 4:
+        text = "0"
+    elif abs(value) < 0.01 and decimals > 4:  # as many digits as tell the ticks apart
+        digits = max(0, decimals + math.floor(math.log10(abs(value))))
+        mantissa, exponent = f"{value:.{digits}e}".split("e")
         text = f"{mantissa}e{int(exponent)}"
     elif abs(value) >= 10_000:
         text = f"{value / 1000:g}k"
     else:
-        text = f"{value:.{min(decimals, 4)}f}"
+        text = f"{value:.{decimals}f}"
     return text.replace("-", MINUS)
 
 

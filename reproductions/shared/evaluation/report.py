@@ -20,6 +20,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from reproductions.shared.evaluation.cards import ROOT
 from reproductions.shared.evaluation.plots import (
     MINUS,
     SHAPES,
@@ -39,7 +40,7 @@ from reproductions.shared.evaluation.samples import (
 )
 from reproductions.shared.evaluation.statistics import holm
 from reproductions.shared.files import write_text
-from vidpost.catalog.preset import leaves
+from vidpost.catalog.preset import leaves, load_preset
 
 MAX_BYTES = 1_500_000
 """Largest page; one that would be larger is written without frames."""
@@ -439,6 +440,7 @@ def _settings(run: Run) -> list[dict[str, str]]:
     sources = preset.get("sources")
     sources = sources if isinstance(sources, dict) else {}
     overrides = run.card.overrides if run.card else {}
+    published = _published(str(preset.get("method")))
     rows = []
     for key, value in leaves({k: v for k, v in preset.items() if k != "sources"}):
         if value is None:
@@ -447,9 +449,22 @@ def _settings(run: Run) -> list[dict[str, str]]:
         source = next((str(sources[p]) for p in parents if p in sources), "")
         if key in overrides:
             source = "set on the command line"
+        elif published.get(key) != value:
+            source = f"{run.config.get('preset_name', 'mini')}.yaml: not the paper's"
         shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         rows.append({"key": key, "value": cut(shown, 400), "source": cut(source, 400)})
     return rows
+
+
+def _published(method: str) -> dict[str, Any]:
+    """The settings of a method's paper.yaml, which the sources are about; {} without one."""
+    if not method.isidentifier():
+        return {}
+    for kind in ("methods", "baselines"):
+        path = ROOT / "reproductions" / kind / method / "paper.yaml"
+        if path.is_file():
+            return dict(leaves(load_preset(path).model_dump(mode="json", exclude={"sources"})))
+    return {}
 
 
 def _phases(run: Run) -> list[tuple[str, float]]:

@@ -15,6 +15,8 @@ torch = pytest.importorskip("torch")
 
 from safetensors.torch import load_file  # noqa: E402
 
+from reproductions.shared.evaluation.cards import read_card  # noqa: E402
+
 pytestmark = [pytest.mark.train, pytest.mark.slow]
 
 SIZES = [
@@ -151,9 +153,18 @@ def test_ctrl_c_says_how_to_resume_and_the_run_ends_the_same(whole, tmp_path):
     assert result.code == 130
     assert f"vidpost run --resume {run}" in result.output
     assert "Traceback" not in result.output
+    before = json.loads((run / "seconds.json").read_text())
+    assert before["sft"] > 0 and "rl" not in before
     result = vidpost(["run", "--resume", str(run)], tmp_path)
     assert result.code == 0, result.output
     assert_same(run, whole)
+    # The time of both processes counts, in the report and on the card.
+    after = json.loads((run / "seconds.json").read_text())
+    assert after["sft"] > before["sft"] and after["data"] >= before["data"]
+    assert json.loads((run / "evaluation.json").read_text())["seconds"]["sft"] == after["sft"]
+    hours = read_card(run / "card.yaml").hardware.hours
+    whole_run = sum(after.values())  # with the report, which follows the card
+    assert whole_run - after["evaluation"] < 3600 * hours <= whole_run
 
 
 def test_the_same_command_resumes_and_another_one_is_refused(whole, tmp_path):

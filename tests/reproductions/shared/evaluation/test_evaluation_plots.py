@@ -5,6 +5,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from reproductions.shared.evaluation import plots
 from reproductions.shared.evaluation.plots import (
     MAX_POINTS,
     Dot,
@@ -128,3 +129,17 @@ def test_seven_series_are_refused():
         line_chart("x", [Line(str(i), [(1, 1)]) for i in range(7)])
     with pytest.raises(ValueError, match="six"):
         dot_plot("x", [DotGroup("g", [Dot(str(i), 0.1) for i in range(7)])])
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "texts"),
+    [
+        (0.0, 1e-3, ["0", "2.5e-4", "5.0e-4", "7.5e-4", "1.00e-3"]),
+        (1e-4, 1.8e-4, ["1.0e-4", "1.2e-4", "1.4e-4", "1.6e-4", "1.8e-4"]),
+        (0.9999, 0.99998, ["0.99990", "0.99992", "0.99994", "0.99996", "0.99998"]),
+        (-3e-5, 2e-5, ["-2e-5", "0", "2e-5"]),
+    ],
+)
+def test_labels_tell_close_ticks_apart(low, high, texts):
+    labels = plots._tick_texts(ticks(low, high), percent=False)
+    assert [label.replace(plots.MINUS, "-") for label in labels] == texts

@@ -8,7 +8,9 @@ import pytest
 
 pytest.importorskip("torch")
 
-from reproductions.shared.evaluation.outcome import SCORE, protocol_of, summarise
+from reproductions.shared.evaluation.outcome import SCORE, _notes, protocol_of, summarise
+from reproductions.shared.evaluation.report import _settings
+from reproductions.shared.evaluation.run_folder import Run
 from reproductions.shared.evaluation.runner import cost_of
 from reproductions.shared.evaluation.statistics import wilson
 from reproductions.shared.evaluation.strategies import MOST_VOTES, equal_votes
@@ -138,3 +140,19 @@ def test_the_protocol_is_what_makes_scores_comparable(clips):
 
 def test_all_methods_are_scored_alike():
     assert SCORE(prompts=["?"], completions=["<answer>B</answer>"], solution=["B"]) == [1.0]
+
+
+def test_the_notes_name_the_synthetic_world_only_where_it_was_used():
+    preset = settings_of(find_method("video_r1"), Options())
+    assert preset.synthetic.teacher_error == 0.5
+    synthetic, own = (_notes(preset, True, name) for name in ("synthetic", "own_clips"))
+    assert "synthetic clips" in synthetic[0] and synthetic[1].startswith("50 %")
+    assert own == ["A small model from random weights; not the paper's numbers."]
+
+
+def test_a_setting_of_the_miniature_is_not_said_to_be_the_papers(tmp_path):
+    preset = settings_of(find_method("video_r1"), Options()).model_dump(mode="json")
+    run = Run(tmp_path, config={"preset_name": "mini", "settings": preset})
+    sources = {row["key"]: row["source"] for row in _settings(run)}
+    assert sources["stages.rl.learning_rate"] == "mini.yaml: not the paper's"
+    assert "59d65c3" in sources["stages.rl.num_generations"]
