@@ -72,7 +72,7 @@ PARTS = {
         "each clip again. *update* is all but the rollout. The limits are those of the update and "
         "the rollout's as well: it reads and writes the same tokens, without a backward. A "
         "rollout can exceed them, because stock TRL copies the keys of the prompt for every token "
-        "of every answer.",
+        "of every answer. *needs more*: than 60 % of the machine's memory.",
         (step.HEADER, step.GRID_HEADER),
     ),
     "rollout": Part(
@@ -243,7 +243,7 @@ def section(name: str, measured: Record) -> str:
     lines += [
         f"`{measured['command']}`, {measured['date']}: {where['cpu']}, {where['cores']} cores, "
         f"{where['memory_gib']} GiB, {where['system']}; {versions}. "
-        f"Load average at the start: {measured['load']}.",
+        f"Load average at the start: {measured['load']}.{measured.get('note', '')}",
         "",
     ]
     return "\n".join(lines)
@@ -292,7 +292,7 @@ def _is_text(records: Sequence[Record], key: str) -> bool:
 
 def _cell(value: Any, key: str = "") -> str:
     if value is None:
-        return "needs more" if key.endswith("_mib") else ""
+        return "needs more" if key.endswith("_mib") or key == "stock_s" else ""
     if isinstance(value, float):
         return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.2f}"
     return f"{value:,}" if isinstance(value, int) else str(value)

@@ -51,8 +51,6 @@ GRID_HEADER = {
     "update_ratio": "update",
     "token_limit": "token limit",
     "flop_limit": "FLOP limit",
-    "ours_mib": "ours, MiB",
-    "stock_mib": "stock, MiB",
     "rounds": "rounds",
 }
 """Key of a record -> heading of its column."""
@@ -331,14 +329,9 @@ def _size(case: Case, checkpoint: Path, encode: Any) -> dict[str, Any]:
             if one is not None:
                 runs.append(one)
                 spent += one[0]
-    seconds, rollout, rest, mib = (
+    seconds, rollout, rest = (
         {v: median(of(run) for run in runs) for v, runs in found.items() if runs}
-        for of in (
-            lambda run: run[0],
-            lambda run: run[1],
-            lambda run: run[0] - run[1],
-            lambda run: run[2],
-        )
+        for of in (lambda run: run[0], lambda run: run[1], lambda run: run[0] - run[1])
     )
 
     def ratio(of: dict[str, float]) -> float | None:
@@ -355,7 +348,5 @@ def _size(case: Case, checkpoint: Path, encode: Any) -> dict[str, Any]:
         "update_ratio": ratio(rest),
         "token_limit": round(update.token_limit(*size), 2),
         "flop_limit": round(need["naive"] / need["packed"], 2),
-        "ours_mib": round(mib[OURS]) if OURS in mib else None,
-        "stock_mib": round(mib[STOCK]) if STOCK in mib else None,
         "rounds": len(found[OURS]),
     }

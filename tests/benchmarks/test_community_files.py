@@ -65,7 +65,18 @@ def test_workflows_are_careful(path):
         for step in job["steps"]:
             assert "${{" not in step.get("run", ""), "text from outside belongs in env"
             if "uses" in step:
-                assert re.fullmatch(r"[\w-]+/[\w-]+@v\d+", step["uses"])
+                assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", step["uses"])
+    # A commit says nothing to a reader: its version stands beside it, one commit a version.
+    text = path.read_text(encoding="utf-8")
+    assert len(re.findall(r"uses: \S+@[0-9a-f]{40} # v\d+\.\d+\.\d+$", text, re.M)) == len(
+        re.findall(r"uses:", text)
+    )
+
+
+def test_every_workflow_pins_an_action_to_the_same_commit():
+    text = "".join(path.read_text(encoding="utf-8") for path in WORKFLOWS)
+    pins = set(re.findall(r"uses: (\S+)@(\S+ # \S+)", text))
+    assert len(pins) == len({action for action, _ in pins}) == 5
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=name)
