@@ -188,14 +188,21 @@ class Benchmark:
         found = self.shape.numbers(samples, graded)
         return {**found, **(self.totals(samples, graded) if self.totals else {})}
 
-    def read(self, file: Path, split: str = "") -> Iterator[Sample]:
+    def read(
+        self, file: Path, split: str = "", seen: dict[str, str] | None = None
+    ) -> Iterator[Sample]:
         """The samples of one question file, without looking for videos.
+
+        Args:
+            file: The file.
+            split: Its records alone; "": all records.
+            seen: Ids that were read before -> their place, to be shared by the files of a split.
 
         Raises:
             FileProblem: The file, or a record in it, is not as published.
         """
         where = self.splits[split].where if split else None
-        seen: dict[str, int] = {}
+        seen = {} if seen is None else seen
         added = {"_file": file.name.partition(".")[0], "_folder": file.parent.name}
         beside = self._beside(file)
         for place, record in self.records(file):
@@ -221,7 +228,7 @@ class Benchmark:
                         f"{file}:{place}: the id {sample.id!r} stands at {seen[sample.id]} too. "
                         "Remove one of the two."
                     )
-                seen[sample.id] = place
+                seen[sample.id] = f"{file.name}:{place}"
                 yield sample
 
     def _beside(self, file: Path) -> Any:
@@ -301,8 +308,9 @@ def load(
     samples: list[Sample] = []
     missing: dict[str, int] = {}
     total = 0
+    seen: dict[str, str] = {}
     for file in files:
-        for sample in benchmark.read(file, split):
+        for sample in benchmark.read(file, split, seen):
             total += 1
             name = sample.video
             if name is not None:

@@ -157,13 +157,11 @@ def _flat(flat: int, wide: bool) -> str:
     return f"boxes without area; if they are written otherwise, use --rules {other}" if flat else ""
 
 
-def by_tube(*, wide: bool, annotated: bool = False) -> Rule:
+def by_tube(*, wide: bool) -> Rule:
     """A rule for tubes: m_tIoU over frames, vIoU, and vIoU@R.
 
     Args:
         wide: Boxes are [x, y, width, height].
-        annotated: V-STaR's rule (`eval.py` @1894682): mean over the annotated frames, and AP as the
-            share of those frames whose IoU reaches m.
     """
 
     def rule(sample: Sample, prediction: Any) -> Graded:
@@ -178,16 +176,39 @@ def by_tube(*, wide: bool, annotated: bool = False) -> Rule:
         values = {"m_vIoU": v_iou(pred, gold), "m_tIoU": t_iou}
         for r in (0.3, 0.5):
             values[f"vIoU@{r}"] = float(values["m_vIoU"] > r)
-        if annotated:
-            overlap = [box_iou(pred[t], b) if t in pred else 0.0 for t, b in gold.items()]
-            values = {"m_vIoU": sum(overlap) / len(overlap)}
-            for m in (0.1, 0.3, 0.5, 0.7, 0.9):
-                values[f"AP@vIoU={m}"] = sum(v >= m for v in overlap) / len(overlap)
         read = None if not pred else f"{len(pred)} boxes"
         note = _flat(flat, wide) or ("" if pred else "no box")
         return Graded(None if flat else read, values, note)
 
     return rule
+
+
+def _several(value: Any) -> dict[int, list[Box]]:
+    """Frame -> its boxes, where an answer may name several boxes for a frame."""
+    value = data_of(value)
+    found = {t: [b] for t, b in tube_of(value).items()}
+    for key, entry in value.items() if isinstance(value, Mapping) else ():
+        frame = _frame(key)
+        boxes = [b for e in entry if (b := box_of(e))] if isinstance(entry, list) else []
+        if frame is not None and len(boxes) > 1:
+            found[frame] = boxes
+    return found
+
+
+def _v_star(sample: Sample, prediction: Any) -> Graded:
+    """V-STaR's rule (`eval.py` @1894682): m_vIoU is the mean IoU over the annotated frames.
+
+    AP is the share of those frames whose IoU reaches m; of several boxes the best one counts.
+    """
+    gold = {int(k): list(v) for k, v in json.loads(sample.answer).items()}
+    pred = _several(part(prediction, "prediction"))
+    overlap = [max((box_iou(p, b) for p in pred.get(t, ())), default=0.0) for t, b in gold.items()]
+    values = {"m_vIoU": sum(overlap) / len(overlap)}
+    for m in (0.1, 0.3, 0.5, 0.7, 0.9):
+        values[f"AP@vIoU={m}"] = sum(v >= m for v in overlap) / len(overlap)
+    flat = sum(b[2] <= b[0] or b[3] <= b[1] for bs in (*pred.values(), gold.values()) for b in bs)
+    read = None if flat or not pred else f"{sum(map(len, pred.values()))} boxes"
+    return Graded(read, values, _flat(flat, False) or ("" if pred else "no box"))
 
 
 def _means(samples: Sequence[Sample], graded: Sequence[Graded]) -> dict[str, Number]:
@@ -201,7 +222,7 @@ TUBE = Shape(
     rules={
         "corners": by_tube(wide=False),
         "xywh": by_tube(wide=True),
-        "v_star": by_tube(wide=False, annotated=True),
+        "v_star": _v_star,
     },
     better="corners",
     numbers=_means,

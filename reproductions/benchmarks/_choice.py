@@ -11,6 +11,7 @@ from typing import Any
 from reproductions.benchmarks import _harness
 from reproductions.benchmarks._base import Graded, Number, Rule, Shape
 from reproductions.metrics.accuracy import accuracy, macro_accuracy
+from reproductions.metrics.decisions import f1, precision, recall
 from reproductions.shared.method import Sample
 from reproductions.shared.rewards import choice, rules
 from reproductions.shared.rewards.official import evaluation as official
@@ -310,6 +311,8 @@ READERS: dict[str, Reader] = {
     "vlmevalkit_holmes": lambda t, x, c: official.holmes(t),
     "vlmevalkit_spatial": _spatial,
     "vlmevalkit_mmmu": lambda t, x, c: choice.last_marked(t, x, c),
+    # BRZ911/ViTCoT @3f1d882 src/eval.py
+    "vitcot": lambda t, x, c: _harness.vitcot(t),
     # SiLVR @0f3dcdd
     "silvr": lambda t, x, c: choice.last_marked(t, x),
 }
@@ -369,6 +372,18 @@ def over_tasks(samples: Sequence[Sample], graded: Sequence[Graded]) -> dict[str,
         return {}
     value = macro_accuracy([g.values["accuracy"] for g in graded], tasks)
     return {"macro accuracy": Number(value, len(set(tasks)), unit="tasks")}
+
+
+def over_classes(samples: Sequence[Sample], graded: Sequence[Graded]) -> dict[str, Number]:
+    """Precision, recall and F1, each the mean over the classes of the gold (macro)."""
+    said, true = [g.read for g in graded], [s.answer for s in samples]
+    kinds = sorted(set(true))
+    scores = {"macro F1": f1, "macro precision": precision, "macro recall": recall}
+    return {
+        name: Number(sum(score(said, true, k) for k in kinds) / len(kinds), len(true))
+        for name, score in scores.items()
+        if kinds
+    }
 
 
 def _tempcompass(sample: Sample, prediction: Any) -> Graded:

@@ -124,6 +124,12 @@ def omni_bench(text: str, letters: Sequence[str]) -> str:
     return ""
 
 
+def vitcot(text: str) -> str:
+    """ViTIB's own script: the first capital behind "Answer:", line breaks aside."""
+    found = re.search(r"Answer:\s*+([A-Z])", text.replace("\n", ""))
+    return found.group(1) if found else ""
+
+
 def count(text: str) -> float:
     """CG-AV-Counting: the first number behind the thought, else the sum of number words, else 0."""
     text = text.lower().rsplit("</think>", 1)[-1].replace(",", "")

@@ -92,11 +92,12 @@ def _mmmu_open(answer: str, golds: Sequence[str]) -> float:
     return float(any(texts.open_match(g, texts.open_candidates(answer)) for g in golds))
 
 
-def judged(scale: float = 5.0, *, grades: bool = False) -> Rule:
+def judged(scale: float = 5.0, *, grades: bool = False, right_from: float | None = None) -> Rule:
     """The verdict of a judge: accuracy, and its score if it gave one.
 
     Args:
         scale: Highest score.
+        right_from: Lowest score of a right answer, where the judge gives a score alone (V-STaR).
         grades: Read A, B, C and CORRECT, INCORRECT, NOT_ATTEMPTED (VideoEval-Pro).
     """
 
@@ -115,6 +116,8 @@ def judged(scale: float = 5.0, *, grades: bool = False) -> Rule:
         values: dict[str, float] = {}
         if right is None and score in (0.0, 1.0) and scale == 1:
             right = bool(score)
+        if right_from is not None and score is not None:
+            right = score >= right_from
         if right is not None or score is None:
             values["accuracy"] = float(right is True)
         if score is not None:
@@ -151,14 +154,16 @@ OPEN = Shape(
         "mmmu_open": by_text("accuracy", _mmmu_open),
         "judge": judged(),
         "judge_3": judged(3.0),
+        "judge_3_right_from_2": judged(3.0, right_from=2.0),
         "judge_1": judged(1.0),
+        "judge_10": judged(10.0),
         "grade": judged(grades=True),
     },
     better="token_f1",
     numbers=open_numbers,
     gold=text_gold,
     parts=("verdict",),
-    judged=("judge", "judge_3", "judge_1", "grade"),
+    judged=("judge", "judge_3", "judge_3_right_from_2", "judge_1", "judge_10", "grade"),
 )
 
 

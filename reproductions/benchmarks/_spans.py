@@ -19,13 +19,14 @@ from reproductions.metrics.tiou import union_iou
 from reproductions.shared.method import Sample
 from reproductions.shared.rewards import rules
 from reproductions.shared.rewards.boxes import literal
-from reproductions.shared.rewards.intervals import Span, clock, parse_first, parse_to
+from reproductions.shared.rewards.intervals import Span, clock, parse_to
 from reproductions.shared.rewards.official import evaluation as official
 from reproductions.shared.rewards.tags import find_tag
 
 RECALLS = (0.3, 0.5, 0.7)
 Parse = Callable[[str], list[list[float]]]
 MAX_SPANS = 200
+LONGEST = 20_000
 
 
 def spans_text(spans: Sequence[Sequence[float]]) -> str:
@@ -176,6 +177,32 @@ def _one(parse: Callable[[str], Sequence[float] | None]) -> Parse:
     return read
 
 
+def _two_numbers(text: str) -> list[list[float]]:
+    """V-STaR @1894682 inference_demo.py: the two numbers of a text that has no other."""
+    found = re.findall(r"\b\d{1,9}(?:\.\d{1,9})?\b", text[-TAIL:])
+    return [[float(found[0]), float(found[1])]] if len(found) == 2 else []
+
+
+_NUMBER = r"(\d{1,9}(?:\.\d{0,9})?)"
+_CUES = ("start", "end", "happen")
+
+
+def _et_bench(text: str) -> list[list[float]]:
+    """E.T. Bench's compute_metrics.py: all "x - y", else all "x to y", else single times in pairs.
+
+    Single times are the first numbers of sentences that speak of a start, an end or a happening.
+    """
+    text = text[-LONGEST:].lower()
+    pairs = re.findall(rf"{_NUMBER}\s{{0,9}}-\s{{0,9}}{_NUMBER}", text) or re.findall(
+        rf"{_NUMBER}\s{{1,9}}to\s{{1,9}}{_NUMBER}", text
+    )
+    if not pairs:
+        told = [s for s in re.split(r"[!?\n]", text) if any(cue in s for cue in _CUES)]
+        found = [m.group(1) for s in told if (m := re.search(rf"\b{_NUMBER}\b", s))]
+        pairs = list(zip(found[::2], found[1::2], strict=False))
+    return [sorted(map(float, pair)) for pair in pairs[:MAX_SPANS]]
+
+
 PARSERS: dict[str, tuple[Parse, bool]] = {
     "spans": (all_spans, False),
     # lmms-eval @75571cf: Charades-STA, and TimeLens-Bench
@@ -183,8 +210,8 @@ PARSERS: dict[str, tuple[Parse, bool]] = {
     "lmms_eval_timelens": (official.timelens_span, False),
     # www-Ye/Time-R1: the last "x to y" anywhere; recall counts IoU > m
     "time_r1": (_one(parse_to), True),
-    # PolyU-ChenLab/ETBench: the first "x to y" or "x-y"
-    "et_bench": (_one(parse_first), False),
+    "et_bench": (_et_bench, False),
+    "v_star": (_two_numbers, False),
 }
 """Rule -> (parser of text, whether recall counts only IoU above the threshold)."""
 

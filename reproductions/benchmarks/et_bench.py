@@ -1,19 +1,34 @@
 """E.T. Bench: twelve tasks of time; each record holds its own prompt.
 
 Grounding tasks here; the variants hold those with options ("choice") and dense captions ("dense").
+The published script (evaluation/compute_metrics.py on the hub, read in copies of it) scores each
+task in its own way and prints means over pairs of task and source:
+
+- tvg, epm: F1 is the share of first spans with tIoU >= 0.1, 0.3, 0.5, 0.7, averaged;
+- tal: F1 over all spans at these thresholds; evs: F1 over whole seconds, without unread answers;
+- vhd: whether the first number lies in a true span; tem: the recall of the first span (mRec).
+
+Not as published: options that are written out are read by our rule, not by sentence similarity,
+and the F1 of dense captions is that of ActivityNet Captions.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from reproductions.benchmarks._base import Benchmark, Split
+from reproductions.benchmarks._base import Benchmark, Graded, Number, Rule, Shape, Split
 from reproductions.benchmarks._choice import CHOICE, mcq
 from reproductions.benchmarks._events import DENSE
-from reproductions.benchmarks._spans import SPAN, moment
+from reproductions.benchmarks._spans import SPAN, gold_spans, moment, span_numbers
+from reproductions.metrics.tiou import f1_at, tiou
 from reproductions.shared.method import Sample
+
+THRESHOLDS = (0.1, 0.3, 0.5, 0.7)
+VIDEO_END = 1000
+"""Whole seconds of a video that the script looks at for summaries (evs)."""
 
 
 def _name(record: Mapping[str, Any]) -> str:
@@ -21,9 +36,14 @@ def _name(record: Mapping[str, Any]) -> str:
 
 
 def _when(record: Mapping[str, Any]) -> Sample:
+    spans = record["tgt"]
+    if not isinstance(spans[0], list):
+        spans = [spans]  # one moment
+    while isinstance(spans[0][0], list):
+        spans = [s for rater in spans for s in rater]  # vhd: highlights of several people
     return moment(
-        _name(record), record["q"], record["tgt"], video=record["video"], task=record["task"],
-        duration=record.get("duration"),
+        _name(record), record["q"], spans, video=record["video"], task=record["task"],
+        duration=record.get("duration"), source=record["source"],
     )  # fmt: skip
 
 
@@ -42,6 +62,65 @@ def _dense(record: Mapping[str, Any]) -> Sample:
         _name(record), record["q"], json.dumps([events]), "dense captioning",
         video=record["video"], task=record["task"],
     )  # fmt: skip
+
+
+def _seconds(spans: Sequence[Sequence[float]]) -> set[int]:
+    """The whole seconds that spans cover."""
+    return {
+        second for s in spans for second in range(max(0, round(s[0])), min(VIDEO_END, round(s[1])))
+    }
+
+
+def _score(sample: Sample, found: Sequence[Sequence[float]]) -> dict[str, float]:
+    """The published score of one answer, by task; {} where it does not count."""
+    golds, spans = gold_spans(sample), [(s[0], s[1]) for s in found]
+    if sample.task == "vhd":
+        return {"F1": float(any(a <= s[0] <= b for s in spans[:1] for a, b in golds))}
+    if sample.task == "evs":
+        if not spans:
+            return {}
+        said, true = _seconds(spans), _seconds(golds)
+        return {"F1": 2 * len(said & true) / max(1, len(said) + len(true))}
+    if sample.task == "tal":
+        return {"F1": sum(f1_at(spans, golds, t) for t in THRESHOLDS) / len(THRESHOLDS)}
+    best = max((tiou(s, g) for s in spans[:1] for g in golds), default=0.0)
+    share = sum(bool(spans) and best >= t for t in THRESHOLDS) / len(THRESHOLDS)
+    return {"mRec" if sample.task == "tem" else "F1": share}
+
+
+def _scored(name: str) -> Rule:
+    """A rule that reads spans, with the published score added."""
+    rule = SPAN.rules[name]
+
+    def scored(sample: Sample, prediction: Any) -> Graded:
+        if sample.task == "vhd" and name == "et_bench" and prediction is not None:
+            point = re.search(r"[-+]?(?:\d{0,9}\.)?\d{1,9}", str(prediction))
+            prediction = [[float(point.group())] * 2] if point else ""
+        graded = rule(sample, prediction)
+        return Graded(
+            graded.read, {**graded.values, **_score(sample, graded.read or [])}, graded.note
+        )
+
+    return scored
+
+
+def _numbers(samples: Sequence[Sample], graded: Sequence[Graded]) -> dict[str, Number]:
+    """Those of spans, and F1 and mRec: means over pairs of task and source."""
+    found = span_numbers(samples, graded)
+    for name in ("F1", "mRec"):
+        groups: dict[tuple[str, str], list[float]] = {}
+        for sample, answer in zip(samples, graded, strict=True):
+            if name in answer.values:
+                key = (sample.task, str(sample.meta.get("source", "")))
+                groups.setdefault(key, []).append(answer.values[name])
+        if groups:
+            means = [sum(v) / len(v) for v in groups.values()]
+            n = sum(map(len, groups.values()))
+            found[name] = Number(sum(means) / len(means), n, unit="queries")
+    return found
+
+
+GROUNDING = Shape("span", {n: _scored(n) for n in SPAN.rules}, SPAN.better, _numbers, SPAN.gold)
 
 
 def _benchmark(
@@ -65,8 +144,8 @@ def _benchmark(
 BENCHMARK = _benchmark(
     ("tvg", "epm", "tal", "evs", "vhd", "tem"),
     _when,
-    metrics=("miou", "recall_at_iou", "f1"),
-    shape=SPAN,
+    metrics=("f1", "recall_at_iou", "miou"),
+    shape=GROUNDING,
     rules={"paper": "et_bench"},
     variants={
         "choice": _benchmark(

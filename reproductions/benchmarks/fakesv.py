@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from reproductions.benchmarks._base import Benchmark, Split
-from reproductions.benchmarks._choice import CHOICE, directly, mcq
+from reproductions.benchmarks._choice import CHOICE, directly, mcq, over_classes
 from reproductions.shared.method import Sample
 
 _CLASSES = {"\u771f": "real", "\u5047": "fake", "\u8f9f\u8c23": "debunking"}
@@ -43,6 +43,7 @@ def _benchmark(classes: Sequence[str], size: int, **rest: Any) -> Benchmark:
         videos=("{video}.mp4", "videos/{video}.mp4", "video/{video}.mp4"),
         rules={"paper": "careful"},
         by={"class": lambda s: s.task},
+        totals=over_classes,
         source="ICTMCG/FakeSV@7b59012 dataset/data.json",
         prompt_source="ours",
         **rest,

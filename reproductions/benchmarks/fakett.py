@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reproductions.benchmarks._base import Benchmark, Split
-from reproductions.benchmarks._choice import CHOICE, directly, mcq
+from reproductions.benchmarks._choice import CHOICE, directly, mcq, over_classes
 from reproductions.shared.method import Sample
 
 
@@ -30,6 +30,7 @@ BENCHMARK = Benchmark(
     videos=("{video}.mp4", "videos/{video}.mp4", "video/{video}.mp4"),
     rules={"paper": "careful"},
     by={"class": lambda s: s.task},
+    totals=over_classes,
     source="ICTMCG/FakingRecipe@69c3e81 README, utils/dataloader.py",
     prompt_source="ours",
 )

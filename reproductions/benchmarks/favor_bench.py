@@ -32,7 +32,7 @@ def _benchmark(**rest: Any) -> Benchmark:
         videos=("{video}", "videos/{video}", "{video}.mp4"),
         by={"task": lambda s: s.task},
         hub="zl2048/FAVOR",
-        license="Apache-2.0 (repository)",
+        license="CC-BY-NC-SA-4.0 (data), Apache-2.0 (code)",
         source="FAVOR-Bench/FAVOR-Bench@62c7e0f inference_qa_qwen.py, LLM-free/",
         **rest,
     )

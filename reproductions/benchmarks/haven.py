@@ -1,18 +1,20 @@
 """HAVEN: hallucination in videos, asked as yes or no, with three options, and open.
 
-Choices whose published gold is no single option ("No or I don't know"), or whose options cannot be
-told apart, are left to the judge.
+The published scoring lets a judge say 1 or 0 to every answer, choices too; rule `judge` reads
+choices by letter instead. Choices whose published gold is no single option ("No or I don't know"),
+or whose options cannot be told apart, are left to the judge there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from reproductions.benchmarks._base import Benchmark, Split
-from reproductions.benchmarks._choice import ask, mcq, split_row
-from reproductions.benchmarks._open import MIXED
+from reproductions.benchmarks._choice import mcq, split_row
+from reproductions.benchmarks._open import MIXED, OPEN
 from reproductions.shared.method import Sample
 
 _LEADS = {
@@ -23,15 +25,14 @@ _LEADS = {
 
 
 def _prompt(sample: Sample) -> str:
-    form = str(sample.meta["form"])
-    row = f" {ask(sample, join=' ')}" if form == "Multiple-choice" and sample.options else ""
-    return _LEADS.get(form, "") + sample.question + row
+    return _LEADS.get(str(sample.meta["form"]), "") + str(sample.meta["asked"])
 
 
 def _sample(record: Mapping[str, Any]) -> Sample:
     name, question, gold = str(record["Index"]), record["Question"], str(record["Answer"])
     facts = {"task": record["Aspects"], "video": str(record["Video Path"])}
     more = {"cause": record["Causes"], "form": record["Form"], "group": record["Group_id"]}
+    more["asked"] = question  # options as printed: the spacing differs from record to record
     if record["Form"] == "Binary-choice" and gold.lower() in ("yes", "no"):
         return mcq(name, question, ["Yes", "No"], text=gold, **facts, **more)
     if record["Form"] == "Multiple-choice" and len(gold) == 1:
@@ -44,12 +45,16 @@ def _sample(record: Mapping[str, Any]) -> Sample:
 BENCHMARK = Benchmark(
     id="haven",
     metrics=("accuracy", "judge_accuracy"),
-    shape=MIXED,
+    shape=replace(
+        MIXED,
+        rules={**MIXED.rules, "judge_all": OPEN.rules["judge_1"]},
+        judged=("judge_all",),
+    ),
     sample=_sample,
     prompt=_prompt,
     splits={"test": Split(("test_data.json", "Data/test_data.json"), 1200)},
     videos=("{video}.mp4", "videos/{video}.mp4"),
-    rules={"paper": "judge"},
+    rules={"paper": "judge_all"},
     by={
         "aspect": lambda s: s.task,
         "cause": lambda s: str(s.meta.get("cause", "")),

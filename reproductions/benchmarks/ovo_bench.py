@@ -96,7 +96,7 @@ BENCHMARK = Benchmark(
     by={"task": lambda s: s.task, "mode": lambda s: mode(s.task)},
     totals=mode_mean(mode),
     hub="JoeLeelyf/OVO-Bench",
-    license="MIT",
+    license="CC-BY-NC-SA-4.0 (README), MIT (code)",
     source="JoeLeelyf/OVO-Bench@c34093f data/ovo_bench_new.json",
     prompt_source=f"{LMMS_EVAL}ovobench",
 )

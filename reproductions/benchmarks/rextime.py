@@ -40,5 +40,6 @@ BENCHMARK = Benchmark(
     by={"category": lambda s: s.task},
     hub="ReXTime/ReXTime",
     source="ReXTime/ReXTime@cb9f484 data/rextime_val.jsonl; yeliudev/VideoMind@6721d25 data format",
+    license="MIT (code), CC-BY-NC-SA-4.0 (annotations)",
     prompt_source="ours",
 )

@@ -7,30 +7,8 @@ from typing import Any
 
 from reproductions.benchmarks._base import LMMS_EVAL, Benchmark, Graded, Number, Split
 from reproductions.benchmarks._choice import CHOICE, ask, mcq, split_options
+from reproductions.metrics.accuracy import CHAINS, nonlinear_group_score
 from reproductions.shared.method import Sample
-
-CHAINS = {
-    "[1, 2, 3, 4]": (0.0, 1 / 16, 4 / 16, 9 / 16, 1.0),
-    "[1, [2, 3], 4]": (0.0, 1 / 12, 4 / 12, 7 / 12, 1.0),
-    "[[1, 2], 3, 4]": (0.0, 1 / 10, 2 / 10, 5 / 10, 1.0),
-}
-"""Structure of a group of steps -> its score by the number of steps that hold."""
-
-
-def group_score(right: Sequence[bool], structure: str = "") -> float:
-    """Score of a group in [0, 1].
-
-    Without a structure (questions on one subject) the square of the share that is right; else what
-    the unbroken chain of right steps is worth, where one right of two parallel steps carries on.
-    """
-    if not structure:
-        return (sum(right) / len(right)) ** 2
-    held = next((i for i, r in enumerate(right) if not r), len(right))
-    if structure == "[1, [2, 3], 4]" and held == 1 and right[2]:
-        held = 2
-    if structure == "[[1, 2], 3, 4]" and held == 0 and right[1]:
-        held = 1
-    return CHAINS[structure][held]
 
 
 def _groups(samples: Sequence[Sample], graded: Sequence[Graded]) -> dict[str, Number]:
@@ -43,7 +21,7 @@ def _groups(samples: Sequence[Sample], graded: Sequence[Graded]) -> dict[str, Nu
         groups.setdefault(name, []).append((turn, right, structure))
     if not groups or any(len(g) != 4 or g[0][2] not in ("", *CHAINS) for g in groups.values()):
         return {}
-    scores = [group_score([r for _, r, _ in sorted(g)], g[0][2]) for g in groups.values()]
+    scores = [nonlinear_group_score([r for _, r, _ in sorted(g)], g[0][2]) for g in groups.values()]
     return {"group score": Number(sum(scores) / len(scores), len(scores), unit="groups")}
 
 
@@ -73,7 +51,7 @@ def _prompt(sample: Sample) -> str:
 
 BENCHMARK = Benchmark(
     id="video_mme_v2",
-    metrics=("accuracy",),
+    metrics=("nonlinear_group_score", "accuracy"),
     shape=CHOICE,
     sample=_sample,
     prompt=_prompt,

@@ -5,7 +5,6 @@ The options stand in the order of the published options.json beside the annotati
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from reproductions.benchmarks._base import Benchmark, Graded, Number, Shape, Split
 from reproductions.benchmarks._choice import CHOICE, LETTERS, ask, mcq
 from reproductions.benchmarks._open import final
+from reproductions.metrics.order_consistency import ndcg
 from reproductions.shared.method import Sample
 
 
@@ -39,11 +39,6 @@ def _ordered(record: Mapping[str, Any]) -> Sample:
     )
 
 
-def _gain(places: Sequence[int]) -> float:
-    """DCG of ranks from 0: the best of n captions is worth n, the worst 1."""
-    return sum((len(places) - r) / math.log2(i + 2) for i, r in enumerate(places))
-
-
 def _ndcg(sample: Sample, prediction: Any) -> Graded:
     """NDCG, 1.0 for the true order and 0.0 for its reverse, or for letters that are no order."""
     gold = sample.answer.split(", ")
@@ -51,9 +46,7 @@ def _ndcg(sample: Sample, prediction: Any) -> Graded:
     found = re.findall(rf"(?<![A-Za-z])[{''.join(sorted(gold))}](?![A-Za-z])", text)
     if sorted(found) != sorted(gold):
         return Graded(None, {"NDCG": 0.0}, "no order of the options")
-    worst, best = _gain(range(len(gold))[::-1]), _gain(range(len(gold)))
-    value = (_gain([gold.index(x) for x in found]) - worst) / (best - worst)
-    return Graded(", ".join(found), {"NDCG": value})
+    return Graded(", ".join(found), {"NDCG": ndcg(found, gold)})
 
 
 def _numbers(samples: Sequence[Sample], graded: Sequence[Graded]) -> dict[str, Number]:
@@ -94,7 +87,7 @@ BENCHMARK = _benchmark(
     rules={"paper": "careful"},
     variants={
         "order": _benchmark(
-            metrics=("order_consistency",),
+            metrics=("ndcg",),
             shape=Shape("ranking", {"ndcg": _ndcg}, "ndcg", _numbers, _gold),
             sample=_ordered,
             prompt=lambda s: (

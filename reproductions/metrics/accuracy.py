@@ -45,3 +45,32 @@ def knowledge_gain(before: float, after: float) -> float:
 def gap(with_cue: float, without: float) -> float:
     """Accuracy with a cue minus accuracy without: shuffle gap, blind gap, subtitle gap."""
     return with_cue - without
+
+
+CHAINS = {
+    "[1, 2, 3, 4]": (0.0, 1 / 16, 4 / 16, 9 / 16, 1.0),
+    "[1, [2, 3], 4]": (0.0, 1 / 12, 4 / 12, 7 / 12, 1.0),
+    "[[1, 2], 3, 4]": (0.0, 1 / 10, 2 / 10, 5 / 10, 1.0),
+}
+"""Video-MME-v2: structure of a group of steps -> its score by the number of steps that hold."""
+
+
+def nonlinear_group_score(right: Sequence[bool], structure: str = "") -> float:
+    """Score of a group of Video-MME-v2's questions, in [0, 1].
+
+    Without a structure (questions on one subject) the square of the share that is right; else what
+    the unbroken chain of right steps is worth, where one right of two parallel steps carries on.
+    Source: MME-Benchmarks/Video-MME-v2@b24176a evaluation/test_video_mme_v2.py.
+
+    Args:
+        right: For each question of the group, in order, whether its answer is right.
+        structure: "" or one of `CHAINS`, for four steps.
+    """
+    if not structure:
+        return (sum(right) / len(right)) ** 2 if right else 0.0
+    held = next((i for i, r in enumerate(right) if not r), len(right))
+    if structure == "[1, [2, 3], 4]" and held == 1 and right[2]:
+        held = 2
+    if structure == "[[1, 2], 3, 4]" and held == 0 and right[1]:
+        held = 1
+    return CHAINS[structure][held]

@@ -8,6 +8,7 @@ from reproductions.shared.rewards.intervals import Pair, tiou, union_iou
 
 __all__ = [
     "best_iou",
+    "f1_at",
     "miou",
     "precision_at",
     "ra_iou",
@@ -66,6 +67,20 @@ def precision_at(
     """
     ious = [tiou(p, g) for ps, g in zip(preds, golds, strict=True) for p in ps]
     return sum(v >= threshold for v in ious) / len(ious) if ious else 0.0
+
+
+def f1_at(pred: Sequence[Pair], golds: Sequence[Pair], threshold: float = 0.5) -> float:
+    """F1 of the spans of one query, in [0, 1], as E.T. Bench scores action localisation.
+
+    Precision: share of predicted spans with tIoU >= threshold with any true one; recall: share of
+    true spans so reached. A true span may be reached by several predictions.
+    """
+    hits = [[tiou(p, g) >= threshold for g in golds] for p in pred]
+    right, reached = sum(map(any, hits)), sum(map(any, zip(*hits, strict=True)))
+    if not right:
+        return 0.0
+    precision, recall = right / len(pred), reached / len(golds)
+    return 2 * precision * recall / (precision + recall)
 
 
 def ra_iou(preds: Sequence[Pair | None], golds: Sequence[Pair | None]) -> float:

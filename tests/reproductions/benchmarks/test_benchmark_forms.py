@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from reproductions.benchmarks import _base, _choice, _files, video_mme_v2
+from reproductions.benchmarks import _base, _choice, _files, _points
 from reproductions.benchmarks._base import Benchmark, Graded
+from reproductions.metrics.accuracy import nonlinear_group_score
 from reproductions.shared.method import Sample
 
 DATA = Path(__file__).parents[2] / "data" / "benchmarks"
@@ -111,7 +112,7 @@ T, F = True, False
 def test_a_group_is_worth_its_unbroken_chain(
     right: list[bool], structure: str, score: float
 ) -> None:
-    assert video_mme_v2.group_score(right, structure) == pytest.approx(score)
+    assert nonlinear_group_score(right, structure) == pytest.approx(score)
 
 
 def test_half_a_group_has_no_group_score() -> None:
@@ -237,3 +238,314 @@ def test_haven_leaves_golds_that_are_no_option_to_the_judge(tmp_path: Path) -> N
     assert (samples["2"].answer, len(samples["2"].options)) == ("C", 3)
     assert samples["4"].options == ()
     assert samples["4"].answer == "No or I don't know or No answer"
+    benchmark = _base.get("haven")
+    # The published scoring asks the judge about choices too, whatever their letters say.
+    verdict = {"prediction": "C", "verdict": "0"}
+    (choice,) = graded(benchmark, [samples["2"]], [verdict])
+    assert choice.values["accuracy"] == 0.0
+    assert benchmark.shape.rules["judge"](samples["2"], verdict).values["accuracy"] == 1.0
+    assert benchmark.prompt(samples["2"]).endswith("A. Ties a knot. B. Cuts it. C. Coils it.")
+
+
+# -- replies in time -----------------------------------------------------------------------------
+
+
+def proactive(folder: Path) -> Sample:
+    """Two remarks, due from 0 to 4 s (shown until 3 s) and from 5 to 9 s (shown until 8 s)."""
+    data = json.loads((DATA / "proactive_video_qa.json").read_text(encoding="utf-8"))
+    (folder / "WEB").mkdir()
+    (folder / "WEB" / "anno.json").write_text(json.dumps(data["files"]["WEB/anno.json"]))
+    return next(iter(_base.get("proactive_video_qa").read(folder / "WEB" / "anno.json", "WEB")))
+
+
+def test_replies_are_worth_their_area(tmp_path: Path) -> None:
+    benchmark, sample = _base.get("proactive_video_qa"), proactive(tmp_path)
+    # First: 0.5 until 2 / 2 s, then 2 until 4 s of 4 s * 2; second: silence.
+    (one,) = graded(benchmark, [sample], [{"prediction": "", "verdict": [{"2.0": 2}, {}]}])
+    first = (0.5 * 1 + 2 * 3) / 8
+    assert one.values["PAUC"] == pytest.approx((first + 0.25) / 2)
+    assert one.values["PAUC at omega 0"] == pytest.approx(((0.5 * 2 + 2 * 2) / 8 + 0.25) / 2)
+    assert one.values["PAUC at omega 1"] == pytest.approx((1.0 + 0.25) / 2)
+    # The authors' judged record says the same; the worse reply at 3.5 s is about the next remark.
+    turns = [{"judge_scores": {"2.0": 2, "3.5": 0, "4.5": 2}}, {"judge_scores": {"12": 2}}]
+    (two,) = graded(benchmark, [sample], [{"prediction": "", "verdict": turns}])
+    assert two.values["PAUC"] == one.values["PAUC"]
+
+
+def test_remarks_count_alike_whatever_their_question(tmp_path: Path) -> None:
+    benchmark, sample = _base.get("proactive_video_qa"), proactive(tmp_path)
+    short = Sample("b", "", "[]", "free-form", meta={"replies": sample.meta["replies"][:1]})
+    logs = [{"prediction": "", "verdict": v} for v in ([{}, {}], [{"0": 2}])]
+    answers = graded(benchmark, [sample, short], logs)
+    number = benchmark.numbers([sample, short], answers)["PAUC"]
+    assert (number.value, number.n) == (pytest.approx((0.25 + 0.25 + 1.0) / 3), 3)
+
+
+@pytest.mark.parametrize("verdict", [None, [], [{}], "no", {"a": 1}, 7, [[1], [2]]])
+def test_a_broken_verdict_is_unread_or_silent(verdict: Any, tmp_path: Path) -> None:
+    benchmark, sample = _base.get("proactive_video_qa"), proactive(tmp_path)
+    (answer,) = graded(benchmark, [sample], [{"prediction": "", "verdict": verdict}])
+    assert answer.values["PAUC"] in (0.0, 0.25)
+    assert (answer.read is None) == (answer.values["PAUC"] == 0.0)
+
+
+# -- V-STaR, OVO-Bench, 3DSRBench ----------------------------------------------------------------
+
+
+def test_v_star_counts_marks_from_two_on() -> None:
+    benchmark = _base.get("v_star:what")
+    samples = [Sample(str(i), "what?", "a dog", "free-form") for i in range(6)]
+    verdicts = ["3", 2, "1", 0, "The mark is hard to give.", None]
+    answers = graded(benchmark, samples, [{"prediction": "x", "verdict": v} for v in verdicts])
+    assert [a.values["accuracy"] for a in answers] == [1, 1, 0, 0, 0, 0]
+    numbers = benchmark.numbers(samples, answers)
+    assert numbers["accuracy"].value == pytest.approx(2 / 6)
+    assert numbers["score"].value == pytest.approx((3 + 2 + 1 + 0) / 6)
+
+
+def test_of_several_boxes_in_a_frame_the_best_counts(tmp_path: Path) -> None:
+    (sample,) = of_fixture("v_star:where", tmp_path)  # [1, 2, 11, 12] at 3 s, [2, 2, 12, 12] at 4 s
+    said = {"3": [[50, 50, 60, 60], [1, 2, 11, 12]], "4": [7, 2, 17, 12], "5": [[1, 1, 2, 2]]}
+    for answer in (said, json.dumps(said), f"```json\n{json.dumps(said)}\n```"):
+        (graded_,) = graded(_base.get("v_star:where"), [sample], [answer])
+        # Half of each box of 10 x 10 in common: 50 / 150.
+        assert graded_.values["m_vIoU"] == pytest.approx((1 + 1 / 3) / 2)
+        assert graded_.values["AP@vIoU=0.5"] == 0.5
+        assert graded_.read == "4 boxes"
+
+
+def test_v_star_takes_two_numbers_or_none(tmp_path: Path) -> None:
+    (sample,) = of_fixture("v_star", tmp_path)  # 3 to 7 s
+    said = ["From 3 to 7 seconds.", "3.0s - 5.0s", "At 3, 5 and 7.", "At 3.", ""]
+    answers = graded(_base.get("v_star"), [sample] * 5, said)
+    assert [a.values["mIoU"] for a in answers] == pytest.approx([1, 0.5, 0, 0, 0])
+
+
+@pytest.mark.parametrize(
+    ("right", "n", "unequal", "printed"), [(160, 297, 4, 52.53), (108, 186, 1, 57.53)]
+)
+def test_two_printed_numbers_of_ovo_bench_compare_lists(
+    right: int, n: int, unequal: int, printed: float
+) -> None:
+    """Qwen2-VL-72B's EPM and HLD (JoeLeelyf/OVO-Bench@c34093f results/QWen2VL_72B).
+
+    Five of its answers are "A." or "B.", in lists of one; as lists they do not hold "A" or "B".
+    """
+    (answer,) = graded(
+        _base.get("ovo_bench"),
+        [Sample("436", "?", "A", options=("A. x", "B. y"))],
+        ["A."],
+    )
+    assert answer.values["accuracy"] == 1.0
+    assert round(100 * (right - unequal) / n, 2) == printed < round(100 * right / n, 2)
+
+
+def test_rotations_and_mirrored_forms_must_all_be_right() -> None:
+    benchmark = _base.get("threedsr_bench")
+    names = ["VIN6MS3J", "VIN6MS3J-1", "VIN6MS3J-flip", "VIN6MS3J-flip-1"]
+    samples = [
+        Sample(str(i), "?", "A", options=("A. x", "B. y"), meta={"qid": q})
+        for i, q in enumerate(names)
+    ]
+    numbers = benchmark.numbers(samples, graded(benchmark, samples, ["A", "A", "A", "B"]))
+    shown = {k: (v.value, v.n) for k, v in numbers.items() if "accuracy" in k and " " in k}
+    assert shown == {
+        "circular accuracy": (0.5, 2),
+        "flip accuracy": (0.5, 2),
+        "flip and circular accuracy": (0.0, 1),
+    }
+
+
+def test_worldsense_asks_with_subtitles_where_there_are_any() -> None:
+    benchmark = _base.get("worldsense")
+    options = ("A. a horn", "B. a bell")
+    plain = Sample("0", "Which sound?", "A", options=options)
+    told = Sample("0", "Which sound?", "A", options=options, meta={"subtitle_text": "Listen!"})
+    assert "frames of a video. Select" in benchmark.prompt(plain)
+    assert "listed below:\nListen!\nSelect" in benchmark.prompt(told)
+    assert "audio" not in benchmark.prompt(told)
+    assert benchmark.prompt(plain).endswith(
+        "Question: Which sound?\nA. a horn\nB. a bell\nAnswer: "
+    )
+
+
+# -- sets of the second look ----------------------------------------------------------------------
+
+
+def test_fakevv_counts_the_manipulated(tmp_path: Path) -> None:
+    benchmark, samples = _base.get("fakevv"), of_fixture("fakevv", tmp_path)
+    assert [s.answer for s in samples] == ["yes", "no", "no"]
+    assert [s.video for s in samples] == ["0123456789abcdef" * 2] * 2 + ["a" * 11]
+    said = [
+        "<answer>Yes.</answer>",
+        "<answer>yes</answer>",
+        "<think>yes</think><answer>No</answer>",
+    ]
+    numbers = benchmark.numbers(samples, graded(benchmark, samples, said))
+    # One found of one, one raised in vain: 1 / 2, 1 / 1 and their harmonic mean.
+    assert numbers["accuracy"].value == pytest.approx(2 / 3)
+    assert numbers["precision"].value == pytest.approx(1 / 2)
+    assert numbers["recall"].value == pytest.approx(1.0)
+    assert numbers["F1"].value == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize(
+    ("index", "said", "read"),
+    [
+        (0, "b", "B"),
+        (0, "The answer is B", None),  # T is no letter
+        (0, "Because of B", "B"),
+        (0, "", None),
+        (2, "Answer: yes", "Yes"),
+        (2, "yes.", None),  # no word of its own
+        (2, "no or yes", "Yes"),
+        (2, "I don't know.", None),
+    ],
+)
+def test_hlv_1k_reads_the_first_letter_or_a_word(
+    index: int, said: str, read: str | None, tmp_path: Path
+) -> None:
+    samples = of_fixture("hlv_1k", tmp_path)
+    (one,) = graded(_base.get("hlv_1k"), [samples[index]], [said])
+    assert one.read == read
+    assert one.values["accuracy"] == float(read == samples[index].answer)
+
+
+def test_svbench_opens_the_chains_of_listed_videos_alone(tmp_path: Path) -> None:
+    data = json.loads((DATA / "svbench.json").read_text(encoding="utf-8"))["files"]
+    listing = tmp_path / "Meta" / "Meta_EN" / "meta_test.csv"
+    chains = tmp_path / "Dialogue" / "Dialogue_EN" / "--v1.json"
+    for path in (listing, chains):
+        path.parent.mkdir(parents=True)
+
+    def listed(name: str) -> list[Sample]:
+        listing.write_text(f"Video_Name,Path_of_Video\n{name},SVBench/Video/{name}.mp4\n")
+        return list(_base.get("svbench").read(listing, "test"))
+
+    with pytest.raises(_files.FileProblem, match=r"--v1\.json: cannot be read"):
+        listed("--v1")
+    chains.write_text(json.dumps(data["Dialogue/Dialogue_EN/--v1.json"]))
+    assert [(s.id, s.answer) for s in listed("--v1")] == [
+        ("--v1-1-0", "A dog."), ("--v1-1-1", "It lies down."), ("--v1-2-0", "A child."),
+    ]  # fmt: skip
+    with pytest.raises(_files.FileProblem, match="is no name of a file"):
+        listed("../--v1")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "right"),
+    [
+        ("Reasoning: Verdict: False at first sight.\nVerdict: True", 1.0),
+        ("Reasoning: both say soup.\nVerdict: False\n", 0.0),
+        (True, 1.0),
+        ("I cannot say", 0.0),
+    ],
+)
+def test_sage_bench_takes_the_last_verdict(verdict: Any, right: float) -> None:
+    sample = Sample("0", "What is cooked?", "rice", "free-form")
+    answers = [{"prediction": "rice", "verdict": verdict}]
+    (one,) = graded(_base.get("sage_bench"), [sample], answers)
+    assert one.values.get("accuracy", 0.0) == right
+
+
+def test_points_are_averaged_or_pooled() -> None:
+    """Text 1 covers 1 of 1 and holds 1 of 2; text 2 covers 1 of 3 and holds nothing of 1."""
+    samples = [Sample(str(i), "", "text", "article") for i in range(2)]
+    answers = [
+        {"prediction": "", "verdict": {"covered": [1], "supported": ["entailment", "neutral"]}},
+        {"prediction": "", "verdict": {"covered": [True, False, 0], "supported": ["no"]}},
+    ]
+    mean = _base.get("wikivideo").numbers(samples, graded(_base.get("wikivideo"), samples, answers))
+    assert {k: pytest.approx(v.value) for k, v in mean.items()} == {
+        "precision": (1 / 2 + 0) / 2,
+        "recall": (1 + 1 / 3) / 2,
+        "F1": (2 / 3 + 0) / 2,
+    }
+    pooled = _points.POOLED
+    found = pooled.numbers(
+        samples, [pooled.rules["points"](s, a) for s, a in zip(samples, answers, strict=True)]
+    )
+    assert {k: (pytest.approx(v.value), v.n) for k, v in found.items()} == {
+        "precision": (1 / 3, 3),
+        "recall": (2 / 4, 4),
+        "F1": (2 / 5, 2),
+    }
+
+
+def test_wikivideo_keeps_claims_that_a_modality_supports(tmp_path: Path) -> None:
+    data = json.loads((DATA / "wikivideo.json").read_text(encoding="utf-8"))
+    file = tmp_path / "final_data.json"
+    file.write_text(json.dumps(data["files"]["annotations/final_data.json"]))
+    flood, storm = _base.get("wikivideo").read(file, "test")
+    assert flood.meta["claims"] == ["A river flooded a town.", "It rained."]
+    assert storm.meta["claims"] == ["A storm came."]
+
+
+def test_classes_weigh_alike_whatever_their_size() -> None:
+    """Gold A A A B, read A A B nothing: A 2 of 2 and 2 of 3, B 0 of 1 and 0 of 1."""
+    samples = [Sample(str(i), "?", gold) for i, gold in enumerate("AAAB")]
+    said = [Graded(read, {"accuracy": 0.0}) for read in ("A", "A", "B", None)]
+    found = {k: v.value for k, v in _choice.over_classes(samples, said).items()}
+    assert found["macro precision"] == pytest.approx(1 / 2)
+    assert found["macro recall"] == pytest.approx(1 / 3)
+    assert found["macro F1"] == pytest.approx((4 / 5) / 2)
+    assert _choice.over_classes([], []) == {}
+
+
+@pytest.mark.parametrize(
+    ("said", "read"),
+    [
+        ("So.\nAnswer: \nB", "B"),  # line breaks do not count
+        ("Answer: A or rather Answer: B", "A"),
+        ("Answer: (B)", None),
+        ("answer: B", None),
+        ("B", None),
+    ],
+)
+def test_vitib_reads_the_capital_behind_the_word(said: str, read: str | None) -> None:
+    sample = Sample("0", "?", "B", options=("A. x", "B. y", "C. z", "D. w"))
+    (one,) = graded(_base.get("vitib_bench"), [sample], [said])
+    assert one.read == read
+    assert one.values["accuracy"] == float(read == "B")
+
+
+# -- E.T. Bench: a score for each task ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("task", "said", "score"),
+    [
+        ("tvg", "The event happens in 5.0 - 8.0 seconds.", 3 / 4),  # tIoU 0.5
+        ("tvg", "from 5 to 11", 1.0),
+        ("tvg", "It starts at 11\nIt ends at 5", 1.0),  # single times, put right
+        ("tvg", "I cannot tell", 0.0),
+        ("vhd", "Look at 21.5, not at 3", 1.0),
+        ("vhd", "at 3.0 or 6.0", 0.0),
+        # One of two spans reached at all thresholds: precision 1 / 2, recall 1 / 2; the other has
+        # tIoU 2 / 10, which counts at 0.1 only.
+        ("tal", "5.0 - 11.0 and 20.0 - 22.0", (1 + 3 / 2) / 4),
+        ("tal", "nothing", 0.0),
+        # Seconds 0 to 3, 10, 11 are true; 2 to 9 are said: 2 in common of 6 and 8.
+        ("evs", "2.2 - 9.8", 2 * 2 / (6 + 8)),
+        ("tem", "40 - 50", 1.0),  # any gold counts
+        ("tem", "10.0 - 25.0, 40 - 50", 1 / 4),  # the first span alone: 5 / 20
+    ],
+)
+def test_et_bench_scores_each_task_in_its_way(
+    task: str, said: str, score: float, tmp_path: Path
+) -> None:
+    benchmark = _base.get("et_bench")
+    samples = {s.task: s for s in of_fixture("et_bench", tmp_path)}
+    (one,) = graded(benchmark, [samples[task]], [said])
+    assert one.values["mRec" if task == "tem" else "F1"] == pytest.approx(score)
+
+
+def test_et_bench_averages_over_tasks_and_sources(tmp_path: Path) -> None:
+    benchmark = _base.get("et_bench")
+    samples = {s.task: s for s in of_fixture("et_bench", tmp_path)}
+    asked = [samples[t] for t in ("tvg", "tvg", "tvg", "vhd", "evs", "tem")]
+    said = ["5 - 11", "nothing", "nothing", "6", "no summary", "20 - 30"]
+    numbers = benchmark.numbers(asked, graded(benchmark, asked, said))
+    # The unread summary (evs) does not count, as in the script.
+    assert (numbers["F1"].value, numbers["F1"].n) == (pytest.approx((1 / 3 + 1) / 2), 4)
+    assert (numbers["mRec"].value, numbers["mRec"].n) == (1.0, 1)

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reproductions.metrics import (
+    accuracy,
     captions,
     decisions,
     highlight_map,
@@ -19,6 +20,8 @@ from reproductions.metrics import (
     mae,
     map_at_iou,
     mra,
+    order_consistency,
+    pauc,
     soda_c,
     tiou,
     token_f1,
@@ -82,6 +85,11 @@ def test_spans(pairs: list[Any]) -> None:
             assert abs(tiou.tiou(p, g) - tiou.tiou(g, p)) < 1e-12
             assert in_unit(iop.iop(p, g))
             assert iop.iop(p, g) >= tiou.union_iou(p, g) - 1e-9
+    said = [p for p in preds if p is not None]
+    shares = [tiou.f1_at(said, golds, t) for t in (0.3, 0.5, 0.7)]
+    assert shares == sorted(shares, reverse=True)
+    assert all(in_unit(s) for s in shares)
+    assert abs(tiou.f1_at(said, golds) - tiou.f1_at(golds, said)) < 1e-12
     nested = [[g] for g in golds]
     right = [1.0] * len(pairs)
     assert iop.acc_at_gqa(right, preds, nested) >= iop.acc_at_iou(right, preds, golds) - 1e-9
@@ -195,3 +203,53 @@ def test_any_verdict_is_read_without_an_error(text: Any) -> None:
     assert right in (True, False, None)
     assert score is None or isinstance(score, float)
     assert judge.parse_grade(text) in (True, False, None)
+
+
+@given(
+    SPAN,
+    st.dictionaries(TIME, st.integers(0, 2), max_size=6),
+    st.floats(0, 1),
+    st.floats(0, 1),
+)
+def test_replies(span: Any, scores: dict[float, int], omega: float, other: float) -> None:
+    value = pauc.pauc(scores, span, omega=omega)
+    assert in_unit(value)
+    # Shifting replies and span together changes nothing; nor does what is said outside.
+    moved = pauc.pauc({t + 7: s for t, s in scores.items()}, [x + 7 for x in span], omega=omega)
+    inside = {t: s for t, s in scores.items() if span[0] <= t <= span[1]}
+    assert abs(pauc.pauc(inside, span, omega=omega) - value) < 1e-12
+    if len(inside) == len({t for t in scores if span[0] + 7 <= t + 7 <= span[1] + 7}):
+        assert abs(moved - value) < 1e-6
+    # Better scores never lose, and where scores only rise a larger omega never loses.
+    assert pauc.pauc(dict.fromkeys(scores, 2), span, omega=omega) >= value - 1e-12
+    rising = {t: max(s for u, s in inside.items() if u <= t) for t in inside if inside[t]}
+    low, high = sorted((omega, other))
+    if rising and min(rising.values()) >= 1:
+        best = pauc.pauc(rising, span, omega=high)
+        assert best >= pauc.pauc(rising, span, omega=low) - 1e-9
+
+
+@given(st.permutations(range(5)), st.permutations(range(5)))
+def test_orders(pred: list[int], gold: list[int]) -> None:
+    value = order_consistency.ndcg(pred, gold)
+    assert in_unit(value)
+    assert (value == 1.0) == (pred == gold)
+    assert order_consistency.ndcg(gold[::-1], gold) == 0.0
+    # Two neighbours put right never lose.
+    for i in range(4):
+        if gold.index(pred[i]) > gold.index(pred[i + 1]):
+            better = [*pred[:i], pred[i + 1], pred[i], *pred[i + 2 :]]
+            assert order_consistency.ndcg(better, gold) > value
+
+
+@given(st.lists(st.booleans(), min_size=4, max_size=4), st.integers(0, 3))
+def test_groups_of_questions(right: list[bool], place: int) -> None:
+    mended = [r or i == place for i, r in enumerate(right)]
+    for structure in ("", *accuracy.CHAINS):
+        value = accuracy.nonlinear_group_score(right, structure)
+        assert in_unit(value)
+        assert (value == 1.0) == all(right)
+        assert accuracy.nonlinear_group_score(mended, structure) >= value
+    # A plain chain is worth at most what as many right answers in any order are.
+    chain = accuracy.nonlinear_group_score(right, "[1, 2, 3, 4]")
+    assert chain <= accuracy.nonlinear_group_score(right)

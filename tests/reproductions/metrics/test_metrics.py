@@ -4,7 +4,17 @@ import math
 
 import pytest
 
-from reproductions.metrics import accuracy, iop, mae, mra, order_consistency, pass_at_k, tiou, v_iou
+from reproductions.metrics import (
+    accuracy,
+    iop,
+    mae,
+    mra,
+    order_consistency,
+    pass_at_k,
+    pauc,
+    tiou,
+    v_iou,
+)
 from reproductions.metrics import token_f1 as similarity
 
 
@@ -67,6 +77,50 @@ def test_order() -> None:
     assert order_consistency.order_and_count("ab", "abc") == 0.0
 
 
+def test_ndcg_runs_from_the_reverse_to_the_true_order() -> None:
+    # Gains 3, 2, 1 over log2(2), log2(3), log2(4): best 4.7619, worst 1 + 1.2619 + 1.5 = 3.7619.
+    assert order_consistency.ndcg("abc", "abc") == 1.0
+    assert order_consistency.ndcg("cba", "abc") == 0.0
+    gain = 2 + 3 / math.log2(3) + 1 / 2
+    best = 3 + 2 / math.log2(3) + 1 / 2
+    worst = 1 + 2 / math.log2(3) + 3 / 2
+    assert order_consistency.ndcg("bac", "abc") == pytest.approx((gain - worst) / (best - worst))
+    for broken in ("ab", "abb", "abd", "abcc", ""):
+        assert order_consistency.ndcg(broken, "abc") == 0.0
+    assert order_consistency.ndcg("a", "a") == 1.0
+
+
+def test_replies_in_time() -> None:
+    span = (10.0, 20.0)
+    assert pauc.pauc({}, span) == 0.25
+    assert pauc.pauc({10.0: 2}, span) == 1.0
+    # At 14 s, right: 0.5 for 4 s (2 s at omega 0.5, none at 1), then 2.
+    assert pauc.pauc({14.0: 2}, span, omega=0) == pytest.approx((0.5 * 4 + 2 * 6) / 20)
+    assert pauc.pauc({14.0: 2}, span) == pytest.approx((0.5 * 2 + 2 * 8) / 20)
+    assert pauc.pauc({14.0: 2}, span, omega=1) == 1.0
+    # Wrong at 12 s, half right at 16 s: 0.5 for 2 s, 0 for 4 s, 1 for 4 s.
+    assert pauc.pauc({16.0: 1, 12.0: 0}, span, omega=0) == pytest.approx((1 + 0 + 4) / 20)
+    # Five steps of a training reward: silence is an eighth, and what is said outside is not heard.
+    assert pauc.pauc({9.9: 4, 20.1: 4}, span, highest=4) == 0.125
+    assert (pauc.pauc({5: 1}, (5, 5)), pauc.pauc({}, (5, 5))) == (0.5, 0.25)
+    assert pauc.pauc({12.0: math.nan, 13.0: 9}, span, omega=1) == 1.0
+
+
+def test_a_late_and_worse_reply_is_about_the_next_moment() -> None:
+    scores = {1.0: 2.0, 6.0: 1.0, 7.0: 2.0}
+    assert pauc.without_next(scores, (0, 5)) == {1.0: 2.0, 7.0: 2.0}
+    assert pauc.without_next({6.0: 1.0}, (0, 5)) == {6.0: 1.0}
+    assert pauc.without_next({6.0: 1.0, 7.0: 0.0}, (0, 5)) == {6.0: 1.0, 7.0: 0.0}
+
+
 def test_similarity() -> None:
     assert similarity.edit_similarity("abcd", "abxd") == 0.75
     assert similarity.edit_similarity("", "") == 1.0
+
+
+def test_f1_of_spans_at_a_threshold() -> None:
+    """Three said, two of them right by the same true span, of two: 2 / 3 and 1 / 2."""
+    said, true = [(0, 10), (1, 10), (50, 60)], [(0, 10), (20, 30)]
+    assert tiou.f1_at(said, true, 0.5) == pytest.approx(4 / 7)
+    assert tiou.f1_at(said, true, 0.95) == pytest.approx(2 * (1 / 3) * (1 / 2) / (5 / 6))
+    assert tiou.f1_at([], true) == tiou.f1_at(said, []) == 0.0
