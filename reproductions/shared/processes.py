@@ -31,6 +31,16 @@ def count() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
+def spread() -> str:
+    """How `accelerate launch` spreads weights: a word of `hardware.distributed`, "" if unknown."""
+    if os.environ.get("ACCELERATE_USE_DEEPSPEED") == "true":
+        stage = os.environ.get("ACCELERATE_DEEPSPEED_ZERO_STAGE")  # not with a file of DeepSpeed's
+        return f"deepspeed_zero{stage}" if stage else ""
+    if os.environ.get("ACCELERATE_USE_FSDP") == "true":
+        return f"fsdp{os.environ.get('FSDP_VERSION', '1')}"
+    return "none"
+
+
 def free_cores() -> int:
     """Cores of this machine beyond one for each process on it."""
     known = hasattr(os, "sched_getaffinity")  # not on macOS
@@ -53,9 +63,32 @@ def join(device: str) -> Any:
 
     if count() == 1:
         return PartialState(cpu=device == "cpu").device
+    # FSDP would load weights on the first process alone and leave zeros on the others, also in
+    # models that are only asked: to evaluate, to sample pairs.
+    os.environ["FSDP_CPU_RAM_EFFICIENT_LOADING"] = "false"
     if device == "cpu":  # accelerate says "cpu:0", where torch.load can put nothing
         os.environ["ACCELERATE_TORCH_DEVICE"] = "cpu"
     return PartialState(cpu=device == "cpu", timeout=timeout()).device
+
+
+@contextmanager
+def whole_weights() -> Iterator[None]:
+    """Models that are loaded inside are whole on every process.
+
+    Once there is a trainer with ZeRO-3, transformers splits all that it loads, also models that
+    no trainer will put together again: to evaluate, to answer as the stage's first weights.
+    """
+    if count() == 1:
+        yield
+        return
+    from transformers.integrations import deepspeed
+
+    found = deepspeed._hf_deepspeed_config_weak_ref
+    deepspeed.unset_hf_deepspeed_config()
+    try:
+        yield
+    finally:
+        deepspeed._hf_deepspeed_config_weak_ref = found
 
 
 def wait() -> None:

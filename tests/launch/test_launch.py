@@ -106,6 +106,7 @@ def test_presets_match_the_number_of_processes():
     assert set(sky["resources"]["accelerators"].values()) == {preset.hardware.devices}
     assert sky["envs"] == {
         "METHOD": "video_r1", "PRESET": "paper", "KIND": "methods", "OPTIONS": "",
+        "DISTRIBUTED": preset.hardware.distributed, "RUNS": "runs",
     }  # fmt: skip
     server = yaml.safe_load((LAUNCH / "skypilot" / "server.yaml").read_text())
     assert server["resources"]["accelerators"] == sky["resources"]["accelerators"]
@@ -126,7 +127,9 @@ SHELL = {
     # The first argument that is no option is the program.
     "srun": 'while [[ $1 == --* ]]; do OPTION="$OPTION $1"; shift; done; echo "srun$OPTION" >&2\n'
     'export SLURM_NODEID=1 SLURM_GPUS_ON_NODE=4; exec "$@"',
-    "vidpost": 'echo "vidpost $*"',
+    "vidpost": """if [[ " $* " == *" --json "* ]]
+then printf '{\n "model": "the/preset-s",\n "parts": [\n  {"model": "other"}\n ]\n}\n'
+else echo "vidpost $*"; fi""",
     "accelerate": 'echo "accelerate $*"',
     "vllm": 'echo "vllm $*"; touch "$(dirname "$0")/serving"; exec /usr/bin/sleep 60',
     "curl": 'test -e "$(dirname "$0")/serving" || exit 7; echo "curl $*"',
@@ -156,13 +159,17 @@ def slurm(tmp_path, nodes, *arguments, **environ):
 
 
 def test_the_slurm_template_starts_every_node(tmp_path):
-    done = slurm(tmp_path, 2, "grpo", "paper", "--set", "seed=3")
+    done = slurm(tmp_path, 2, "grpo", "paper", "--set", "hardware.devices=4", "--set", "seed=3")
     plan, start = done.stdout.splitlines()
-    assert plan == "vidpost run grpo --preset paper --dry-run --set seed=3"
+    options = (
+        "--set hardware.distributed=deepspeed_zero3 --set hardware.devices=8 "
+        "--set hardware.devices=4 --set seed=3"  # the last of two counts
+    )
+    assert plan == f"vidpost run grpo --preset paper --dry-run {options}"
     assert start == (
         "accelerate launch --config_file launch/accelerate/zero3.yaml --num_machines 2 "
-        "--num_processes 8 --machine_rank 1 --main_process_ip node1 --main_process_port 29500 "
-        "-m reproductions.baselines.grpo.method --preset paper --out runs/grpo-slurm-7 --set seed=3"
+        "--num_processes 8 --machine_rank 1 --main_process_ip node1 --main_process_port 20007 "
+        f"-m reproductions.baselines.grpo.method --preset paper --out runs/grpo-slurm-7 {options}"
     )
     assert "--nodes=2 --ntasks=2 --nodelist=node1,node2" in done.stderr
 
@@ -171,14 +178,13 @@ def test_the_slurm_template_serves_on_the_last_nodes(tmp_path):
     done = slurm(tmp_path, 3, "video_r1", SERVER_NODES="1")
     plan, *middle, start = done.stdout.splitlines()
     options = (
-        "--set hardware.rollout_engine=vllm_server --set hardware.devices=12 "
-        "--set hardware.rollout_devices=4"
+        "--set hardware.distributed=deepspeed_zero3 --set hardware.devices=12 "
+        "--set hardware.rollout_engine=vllm_server --set hardware.rollout_devices=4"
     )
     assert plan == f"vidpost run video_r1 --preset paper --dry-run {options}"
     assert sorted(middle) == [
-        "curl --silent --fail http://node3:8000/health",
-        "vllm serve Qwen/Qwen2.5-VL-7B-Instruct --port 8000 --data-parallel-size 4 "
-        "--trust-request-mm-kwargs",
+        "curl --silent --fail http://node3:20007/health",
+        "vllm serve the/preset-s --port 20007 --data-parallel-size 4 --trust-request-mm-kwargs",
     ]
     assert "--num_machines 2 --num_processes 8" in start and start.endswith(options)
     assert "--nodes=1 --ntasks=1 --nodelist=node3" in done.stderr
@@ -190,8 +196,44 @@ def test_the_trainer_knows_its_servers_and_may_change_their_weights(tmp_path):
         patch.setitem(SHELL, "accelerate", 'echo "servers $VIDPOST_SERVERS"')
         patch.setitem(SHELL, "vllm", f'echo "dev $VLLM_SERVER_DEV_MODE"; {SHELL["vllm"]}')
         done = slurm(tmp_path, 3, "video_r1", SERVER_NODES="2")
-    assert "servers http://node2:8000,http://node3:8000" in done.stdout.splitlines()
+    assert "servers http://node2:20007,http://node3:20007" in done.stdout.splitlines()
     assert "dev 1" in done.stdout.splitlines()
+
+
+def test_the_sharding_and_the_cores_of_a_task_may_be_chosen(tmp_path):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(SHELL, "accelerate", 'echo "$SRUN_CPUS_PER_TASK cores: $*"')
+        done = slurm(tmp_path, 1, "sft", DISTRIBUTED="fsdp2", SLURM_CPUS_PER_TASK="48")
+    plan, start = done.stdout.splitlines()
+    assert plan.endswith("--dry-run --set hardware.distributed=fsdp2")
+    assert start.startswith("48 cores: launch --config_file launch/accelerate/fsdp2.yaml ")
+
+
+@pytest.mark.parametrize("path", ACCELERATE, ids=lambda p: p.stem)
+def test_each_machine_starts_its_own_processes(path):
+    """DeepSpeed's own launcher would look for a host file and log in to the other machines."""
+    pytest.importorskip("accelerate")
+    from accelerate.commands.launch import _validate_launch_command, launch_command_parser
+    from accelerate.utils.launch import prepare_deepspeed_cmd_env, prepare_multi_gpu_env
+
+    from reproductions.shared import processes
+
+    several = "--num_machines 2 --num_processes 8 --machine_rank 1 --main_process_ip 127.0.0.1"
+    args = launch_command_parser().parse_args(
+        ["--config_file", str(path), *several.split(), "--main_process_port", "20007", "x.py"]
+    )
+    args, defaults, _ = _validate_launch_command(args)
+    if path.stem == "fsdp2":
+        environ = prepare_multi_gpu_env(args)
+    else:
+        args.deepspeed_fields_from_accelerate_config = ",".join(defaults.deepspeed_config)
+        command, environ = prepare_deepspeed_cmd_env(args)
+        assert command is None  # torch's launcher
+    assert (args.nnodes, args.node_rank, args.nproc_per_node) == ("2", 1, "4")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environ.items():
+            patch.setenv(name, value)
+        assert processes.spread().removeprefix("deepspeed_") == path.stem
 
 
 def test_a_server_that_ends_stops_the_job(tmp_path):
@@ -214,6 +256,13 @@ def test_a_server_that_ends_stops_the_job(tmp_path):
             "hardware.devices=12",
             "hardware.rollout_devices=4",
         ),
+        # one machine of 8 GPUs, two of which serve rollouts (README)
+        (
+            "hardware.rollout_engine=vllm_server",
+            "hardware.devices=8",
+            "hardware.rollout_devices=2",
+        ),
+        ("hardware.distributed=fsdp2",),
     ],
 )
 def test_what_the_templates_start_passes_the_dry_run(options):

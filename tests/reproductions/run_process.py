@@ -107,6 +107,8 @@ def _main(arguments: list[str], output: str, stop: Stop | None, environ: dict[st
     os.dup2(file, 2)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     _enliven()
+    if os.environ.get("ACCELERATE_USE_FSDP") == "true":
+        _shard_on_cpus()
     if stop is not None:
         _arm(stop)
     from vidpost.cli.main import main
@@ -120,8 +122,37 @@ def _enliven() -> None:
     from engine_fixtures import lively
 
     from reproductions.baselines.grpo import method
+    from reproductions.methods.tw_grpo import method as tw_grpo
 
     method.METHOD = lively(method.METHOD)
+    tw_grpo.METHOD = lively(tw_grpo.METHOD)
+
+
+def fsdp2_environ() -> dict[str, str]:
+    """What `accelerate launch --config_file launch/accelerate/fsdp2.yaml` tells processes."""
+    from accelerate.commands.launch import _validate_launch_command, launch_command_parser
+    from accelerate.utils.launch import prepare_multi_gpu_env
+
+    config = Path(__file__).parents[2] / "launch" / "accelerate" / "fsdp2.yaml"
+    options = ["--num_processes=2", "--mixed_precision=no", "--main_process_port=0", "x.py"]
+    args = launch_command_parser().parse_args(["--config_file", str(config), *options])
+    environ = prepare_multi_gpu_env(_validate_launch_command(args)[0])
+    return {k: v for k, v in environ.items() if k.startswith(("ACCELERATE_", "FSDP_"))}
+
+
+def _shard_on_cpus() -> None:
+    """accelerate hands models to FSDP2 on accelerators only; gloo is one to it from here on."""
+    from accelerate import PartialState
+    from accelerate.utils import DistributedType
+
+    real = PartialState.__init__
+
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
+        real(self, *args, **kwargs)
+        if self.distributed_type == DistributedType.MULTI_CPU:
+            self.distributed_type = DistributedType.MULTI_GPU
+
+    PartialState.__init__ = init
 
 
 def _arm(stop: Stop) -> None:

@@ -40,16 +40,18 @@ def load_model(
     import torch
     from transformers import AutoModelForImageTextToText
 
+    from reproductions.shared import processes
     from reproductions.shared.models import rope_cure, torchvision_cure
 
     torchvision_cure.apply()
     local = Path(source).is_dir()
-    model = AutoModelForImageTextToText.from_pretrained(
-        source,
-        revision=None if local else settings.revision,
-        dtype=torch.float32 if float32 else getattr(torch, settings.dtype),
-        attn_implementation=settings.attention,
-    ).to(device)
+    with processes.whole_weights():
+        model = AutoModelForImageTextToText.from_pretrained(
+            source,
+            revision=None if local else settings.revision,
+            dtype=torch.float32 if float32 else getattr(torch, settings.dtype),
+            attn_implementation=settings.attention,
+        ).to(device)
     rope_cure.apply(model)  # transformers 5.3 and later place the question inside the video
     if not train:
         return model.eval()

@@ -1,14 +1,22 @@
-"""Let all processes run the vision tower equally often, whatever their samples show.
+"""Let processes that train a model together use all of its weights together.
 
-Where weights are split (ZeRO-3, FSDP2) each layer of the tower waits for its pieces from the other
-processes, and in the backward pass for their gradients; DDP waits for the gradients alone. A
-process whose batch shows nothing skips the tower, one with pictures and videos runs it twice, and
-then they wait for different things, for ever. So at the start of a forward the processes agree on
-the largest number of passes; those that are short of it run the tower on one black token and add
-its features times zero. Where no process sees anything the tower is left out, so that losses,
-gradients, and what an optimiser makes of a missing gradient are those of one process.
+**The vision tower** runs equally often on all of them, whatever their samples show. Where weights
+are split (ZeRO-3, FSDP2) each layer of the tower waits for its pieces from the other processes, and
+in the backward pass for their gradients; DDP waits for the gradients alone. A process whose batch
+shows nothing skips the tower, one with pictures and videos runs it twice, and then they wait for
+different things, for ever. So at the start of a forward the processes agree on the largest number
+of passes; those that are short of it run the tower on one black token and add its features times
+zero. Where no process sees anything the tower is left out, so that losses, gradients, and what an
+optimiser makes of a missing gradient are those of one process.
 
 Generation is left alone: there each process runs as often as it likes, on gathered weights.
+
+**The output layer** is used without a call of it: TRL's fused head reads its weight. accelerate
+makes it a unit of its own for FSDP2, which gathers it when it is called. The fused head then finds
+a piece, and gathers it so that each piece gets the gradient of one process in place of the mean of
+all. Here it is gathered for a whole forward and backward pass, and gets the mean. Its own hooks go:
+they would split it after the backward pass of a call (a loss over the vocabulary makes one), before
+that of the fused head.
 """
 
 from __future__ import annotations
@@ -72,6 +80,16 @@ class Lockstep:
         return 0 * sum(layer.sum() for layer in layers)
 
 
+def _gather_head(model: Any, args: Any) -> None:
+    """Have the output layer in one piece, until the backward pass has ended."""
+    head = model.get_output_embeddings()
+    if hasattr(head, "unshard"):  # FSDP2
+        head._forward_pre_hooks.clear()
+        head._forward_hooks.clear()
+        head.set_reshard_after_forward(False)
+        head.unshard()
+
+
 def keep_in_step(model: Any, *, every_gradient: bool = False) -> None:
     """Let a model's forwards match those of the other processes; nothing with one process.
 
@@ -82,3 +100,4 @@ def keep_in_step(model: Any, *, every_gradient: bool = False) -> None:
     """
     if processes.count() > 1:
         Lockstep(model, int(every_gradient))
+        model.register_forward_pre_hook(_gather_head)

@@ -153,6 +153,7 @@ def train(
     here = processes.join(device)
     if final.exists():
         return final
+    _check_spread(preset)
     settings = preset.stages[stage.name]
     devices = training_devices(preset)
     batch, accumulation = share(settings, devices, processes.count())
@@ -160,13 +161,14 @@ def train(
         update={"batch_size": batch, "gradient_accumulation": accumulation}
     )
     with processes.main_first():
-        folder.mkdir(parents=True, exist_ok=True)
+        if not processes.rank():
+            folder.mkdir(parents=True, exist_ok=True)
         checkpoint = latest_checkpoint(folder)
         at = int(checkpoint.name.rsplit("-", 1)[1]) if checkpoint else 0
         if not processes.rank():
             forget_after(log, stage.name, at)
             forget_after(rollouts, stage.name, at)
-    _check_checkpoint(checkpoint, preset)
+    _check_checkpoint(folder, checkpoint, preset)
     context = Context(
         variant=preset.variant,
         stage=stage.name,
@@ -366,16 +368,41 @@ def training_devices(preset: Preset) -> int:
     return max(1, preset.hardware.devices - preset.hardware.rollout_devices)
 
 
-def _check_checkpoint(checkpoint: Path | None, preset: Preset) -> None:
+def _check_spread(preset: Preset) -> None:
+    """Weights are spread as the preset says, which decides how they are loaded, kept and saved.
+
+    Raises:
+        StageError: The processes were started in another way.
+    """
+    asked, found = preset.hardware.distributed, processes.spread()
+    if found not in (asked, ""):
+        remedy = f"launch/accelerate/{asked.removeprefix('deepspeed_')}.yaml"
+        remedy = f"with --config_file {remedy}" if asked != "none" else "without DeepSpeed and FSDP"
+        raise StageError(
+            f"hardware.distributed is '{asked}', but the processes were started with '{found}'. "
+            f"Start them {remedy}, or add --set hardware.distributed={found}."
+        )
+
+
+def _appears(folder: Path, seconds: float = 60) -> bool:
+    """Whether process 0's new folder is here; network file systems may take a while to show it."""
+    end = time.monotonic() + seconds
+    while not folder.is_dir() and time.monotonic() < end:
+        time.sleep(1)
+    return folder.is_dir()
+
+
+def _check_checkpoint(folder: Path, checkpoint: Path | None, preset: Preset) -> None:
     """All processes see the same checkpoint, and it can be read by as many as there are.
 
     Raises:
         StageError: They do not; or DeepSpeed wrote it, in as many parts as there were processes.
     """
-    seen = processes.collect([checkpoint.name if checkpoint else None])
+    name = checkpoint.name if checkpoint else "an empty folder"
+    seen = processes.collect([name if _appears(folder) else "no folder"])
     if len(set(seen)) > 1:
         raise StageError(
-            f"the processes find different checkpoints ({', '.join(map(str, seen))}). The run "
+            f"the processes find different things in {folder}: {', '.join(seen)}. The run "
             "folder must lie where all machines see it; give --out on a shared file system."
         )
     if checkpoint is None or "deepspeed" not in preset.hardware.distributed:

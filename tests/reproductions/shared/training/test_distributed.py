@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from distributed_main import generate_in_pieces
-from run_process import PRELOAD, Stop, free_port, several, vidpost
+from run_process import PRELOAD, Stop, free_port, fsdp2_environ, several, vidpost
 
 torch = pytest.importorskip("torch")
 
@@ -24,6 +24,7 @@ from safetensors.torch import load_file  # noqa: E402
 
 from reproductions.shared import processes  # noqa: E402
 from reproductions.shared.run import Options, find_method, settings_of  # noqa: E402
+from reproductions.shared.training import stage as stages  # noqa: E402
 from reproductions.shared.training.grpo import Dealt  # noqa: E402
 from reproductions.shared.training.stage import StageError, share  # noqa: E402
 
@@ -88,7 +89,7 @@ def records(path):
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def assert_same(run, whole):
+def assert_same(run, whole, rounding=1e-6):
     """Equal to rounding: weights, losses and rewards of every step, rollouts, answers."""
     for stage in ("sft", "rl"):
         one, other = (
@@ -96,7 +97,7 @@ def assert_same(run, whole):
         )
         assert one.keys() == other.keys()
         worst = max(float((one[k] - other[k]).abs().max()) for k in other)
-        assert worst < 1e-6, f"{stage}: weights differ by {worst}"
+        assert worst < rounding, f"{stage}: weights differ by {worst}"
     # Means over a micro-batch of what is not trained on may be weighted by its tokens.
     noise = {"time", "step_time", "entropy", "mean_token_accuracy"}
     one, other = (
@@ -145,6 +146,26 @@ def test_two_processes_train_as_one_that_accumulates_twice(whole, tmp_path):
 
 @pytest.mark.train
 @pytest.mark.slow
+def test_split_weights_train_like_whole_ones(cache, tmp_path):
+    """FSDP2 through accelerate, with a loss that reads the output layer twice.
+
+    TRL's fused head and the weights of TW-GRPO, whose gradient counts in this variant. The
+    reference and the models that are evaluated are whole on both processes.
+    """
+    command = ["run", "tw_grpo", *COMMAND[2:], "--set", "variant=official_code"]
+    command[command.index("stages.sft.max_steps=4")] = "stages.sft.max_steps=1"
+    command[command.index("stages.rl.max_steps=4")] = "stages.rl.max_steps=2"
+    whole, run = tmp_path / "whole", tmp_path / "run"
+    done = vidpost([*command, "--out", str(whole)], tmp_path)
+    assert done.code == 0, done.output
+    command += ["--set", "hardware.distributed=fsdp2", "--out", str(run)]
+    for result in several(2, command, tmp_path, **fsdp2_environ()):
+        assert result.code == 0, result.output
+    assert_same(run, whole, rounding=1e-4)
+
+
+@pytest.mark.train
+@pytest.mark.slow
 def test_a_run_goes_on_with_fewer_processes_and_with_more(whole, tmp_path):
     run = tmp_path / "run"
     killed, other = several(2, [*COMMAND, "--out", str(run)], tmp_path, Stop("saved", "sft", 2))
@@ -169,6 +190,17 @@ def test_a_process_that_hangs_ends_the_run_with_a_message(cache, tmp_path):
     assert done.returncode != 0
     message = r"process [01]: another process ended, or did not come within 0\.1 minutes"
     assert re.search(message, re.sub(r"\s+", " ", done.stderr)), done.stderr
+
+
+def test_processes_that_were_started_otherwise_are_refused(whole, tmp_path):
+    """Two that all hold whole weights, for a preset that splits them."""
+    run = tmp_path / "run"
+    for result in several(2, [*COMMAND, "--set", "hardware.distributed=fsdp2", "--out", str(run)],
+                          tmp_path):  # fmt: skip
+        assert result.code == 2
+        message = re.sub(r"\s+", " ", result.output)
+        assert "hardware.distributed is 'fsdp2', but the processes were started with" in message
+        assert "--config_file launch/accelerate/fsdp2.yaml" in message
 
 
 def test_processes_that_cannot_share_a_step_are_refused(whole, tmp_path):
@@ -264,6 +296,35 @@ def test_processes_that_share_the_weights_generate_alone(qwen):
     assert all(f[3] for f in found)  # and the weights were spread again for training
     sums = {name: float(p.double().sum()) for name, p in model.named_parameters()}
     assert found[0][4] == pytest.approx(sums) and found[1][4].keys() == sums.keys()
+
+
+def test_a_folder_that_not_all_machines_see_is_refused(monkeypatch, tmp_path):
+    monkeypatch.setattr(stages, "_appears", lambda folder: True)
+    monkeypatch.setattr(processes, "collect", lambda own: [*own, "no folder"])
+    preset = settings_of(find_method("grpo"), Options())
+    with pytest.raises(StageError, match=r"an empty folder, no folder\. The run"):
+        stages._check_checkpoint(tmp_path, None, preset)
+    monkeypatch.undo()
+    assert not stages._appears(tmp_path / "none", seconds=0)
+
+
+def test_models_that_nobody_trains_are_loaded_whole(qwen, monkeypatch):
+    """ZeRO-3 is on for the whole process once a trainer uses it."""
+    from transformers.integrations import deepspeed
+
+    class Zero3:
+        def is_zero3(self):
+            return True
+
+    config = Zero3()
+    deepspeed.set_hf_deepspeed_config(config)
+    try:
+        assert deepspeed.is_deepspeed_zero3_enabled()
+        monkeypatch.setenv("WORLD_SIZE", "2")
+        assert all(p.numel() for p in qwen.model().parameters())
+        assert deepspeed.is_deepspeed_zero3_enabled()
+    finally:
+        deepspeed.unset_hf_deepspeed_config()
 
 
 def test_one_process_needs_nobody(monkeypatch):
