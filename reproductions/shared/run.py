@@ -29,6 +29,14 @@ import yaml
 
 from reproductions.shared import processes
 from reproductions.shared.files import write_json, write_text
+from reproductions.shared.hub import (
+    OWN,
+    HubError,
+    check_benchmark,
+    check_data,
+    published_data,
+    published_questions,
+)
 from reproductions.shared.method import Method, Sample, Stage
 from reproductions.shared.progress import bar, stderr
 from reproductions.shared.video.decode import Clip, VideoError, probe, read_frames
@@ -46,8 +54,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
-OWN = "own records"
-"""In a plan, the data set and the benchmark of a user's own records."""
 HELD_OUT = 0.2
 """Share of a user's own records that is kept for evaluation."""
 SMOKE = {"max_steps": 2, "train": 16, "validation": 8, "test": 8}
@@ -212,8 +218,6 @@ def _check_data(preset: Preset, options: Options) -> None:
                     )
         _check_world(preset.synthetic)
     else:
-        from reproductions.shared.hub import HubError, check_benchmark, check_data
-
         try:
             for key, names in asked.items():
                 if key in options.overrides:
@@ -233,19 +237,24 @@ Records = tuple[list[Sample], list[Sample]]
 def preflight(preset: Preset, options: Options) -> Records | None:
     """Refuse what can be refused before anything is written, downloaded or decoded.
 
+    Of several processes the first one looks.
+
     Returns:
         The user's records; None if the run asks for other data.
 
     Raises:
         RunError: No such file, a bad record, too few questions for a step.
     """
+    if processes.rank():
+        return None
     records = _records(options) if options.data is not None else None
     for name, stage in preset.stages.items():
         if records is not None:
-            _check_batch(preset, name, len(records[0]))
+            _check_batch(preset, name, len(records[0]), "Add records")
         elif preset.synthetic is not None:
             clips = preset.synthetic.train
-            _check_batch(preset, name, min(clips, stage.samples or clips))
+            clips = min(clips, stage.samples or clips)
+            _check_batch(preset, name, clips, "Raise synthetic.train")
     return records
 
 
@@ -277,8 +286,6 @@ def load_data(
     if preset.synthetic is not None:
         with processes.main_first():
             return _synthetic_data(preset)
-    from reproductions.shared.hub import HubError, published_data, published_questions
-
     try:
         train = {name: published_data(s.data, s.samples) for name, s in preset.stages.items()}
         test = published_questions(preset.evaluate.benchmarks, preset.evaluate.samples)
@@ -287,7 +294,8 @@ def load_data(
     if not test:
         raise RunError(
             f"no question of {', '.join(preset.evaluate.benchmarks)} has its video. Put the videos "
-            "beside the question files (VIDPOST_DATA), or give your own records (--data, --eval-data)."
+            "beside the question files (VIDPOST_DATA), or give your own records (--data and "
+            "--eval-data)."
         )
     return Data(train, [], test, "published_benchmarks", "published")
 
@@ -503,8 +511,13 @@ def _sound(found: T | Quarantined, path: str) -> T:
 # --- the run -----------------------------------------------------------------------------------
 
 
-def run(method: Method, options: Options) -> Path:
+def run(method: Method, options: Options, records: Records | None = None) -> Path:
     """Run a method.
+
+    Args:
+        method: The method.
+        options: What the user said.
+        records: What `preflight` gave, if it was asked before.
 
     Returns:
         The run folder.
@@ -528,14 +541,13 @@ def run(method: Method, options: Options) -> Path:
         "settings": preset.model_dump(mode="json"),
     }
     path = folder / "config.yaml"
-    records = None
     if not processes.rank():  # the first process says what is wrong, and writes
         if path.exists() and read_config(folder)["settings"] != config["settings"]:
             raise RunError(
                 f"{folder} holds a run with other settings. Choose another --out, or resume it "
                 f"with: vidpost run --resume {folder}"
             )
-        records = preflight(preset, options)
+        records = records or preflight(preset, options)
         _check_engine(preset)
         if not path.exists():
             try:
@@ -652,8 +664,8 @@ def _go(
         processes.join(device())
     data = timed("data", lambda: load_data(preset, options, folder, records))
     for name, samples in data.train.items():
-        _check_batch(preset, name, len(samples))
-    _limit_threads(preset)
+        _check_batch(preset, name, len(samples), "Add records")
+    limit_threads(preset)
     import transformers
 
     from reproductions.shared.evaluation.outcome import conclude
@@ -733,10 +745,10 @@ def _examples(data: Data) -> list[Sample]:
     """
     asked = {s.id for s in data.test}
     pool = next(iter(data.train.values()), data.validation) or data.validation
-    return [_untaught(s) for s in pool if s.id not in asked]
+    return [untaught(s) for s in pool if s.id not in asked]
 
 
-def _untaught(sample: Sample) -> Sample:
+def untaught(sample: Sample) -> Sample:
     """A training sample as the question that it was before it was made to teach a skill."""
     meta = {k: v for k, v in sample.meta.items() if k not in ("messages", "target")}
     return dataclasses.replace(sample, meta=meta)
@@ -759,14 +771,18 @@ def _trained(
     code = hashlib.sha256()
     for file in files:
         code.update(file.read_bytes())
+    names = [s.name for s in method.stages or () if s.name in preset.stages]
     hooks = [method.prompt, method.format_target, method.loss_mask, method.prepare_data]
     facts = {
         "model": preset.model.model_dump(),
         "base": Path(base).name,
         "frames": preset.frames.model_dump(),
         "world": preset.synthetic.model_dump(exclude={"test"}) if preset.synthetic else None,
-        "stage": preset.stages[stage.name].model_dump(),
-        "samples": [s.id for s in data.train[stage.name]],
+        # With the stages before it, from which it starts.
+        "stages": {
+            name: (preset.stages[name].model_dump(), [s.id for s in data.train[name]])
+            for name in names[: names.index(stage.name) + 1]
+        },
         "seed": preset.seed,
         "hooks": [h and f"{h.__module__}.{h.__qualname__}" for h in hooks],
         "code": code.hexdigest(),
@@ -803,16 +819,15 @@ def _keep(shared: Path, folder: Path, stage: str) -> None:
         shutil.rmtree(part)
 
 
-def _check_batch(preset: Preset, name: str, count: int) -> None:
+def _check_batch(preset: Preset, name: str, count: int, remedy: str) -> None:
     """TRL leaves out a batch of groups that is not full; with too few questions it would be all."""
     settings = preset.stages[name]
     batch = settings.batch_size * (preset.hardware.devices - preset.hardware.rollout_devices)
     batch *= settings.steps_per_generation * settings.gradient_accumulation
     if settings.kind == "grpo" and count < batch:
-        more = "Raise synthetic.train" if preset.synthetic is not None else "Add records"
         raise RunError(
             f"stages.{name}.batch_size: a step takes {batch:,} questions, but there are {count:,}. "
-            f"{more}, or lower it (--set stages.{name}.batch_size=1)."
+            f"{remedy}, or lower it (--set stages.{name}.batch_size=1)."
         )
 
 
@@ -869,17 +884,12 @@ def _tiny(preset: Preset) -> TinyConfig:
         raise RunError(f"model.tiny, model.family: {error}") from None
 
 
-def _limit_threads(preset: Preset) -> None:
-    """Two processes with two threads each on two cores can be ten times slower than one each."""
-    if preset.hardware.device == "cpu":
+def limit_threads(preset: Preset) -> None:
+    """A small model on many threads is slower than on one, most of all beside other processes."""
+    if preset.model.id == "tiny":
         import torch
 
         torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
-
-
-def with_folder(options: Options, folder: Path) -> Options:
-    """The same options with the run folder fixed."""
-    return dataclasses.replace(options, out=folder)
 
 
 def new_folder(name: str) -> Path:
@@ -980,7 +990,7 @@ def evaluate_run(
     samples, name_of_data = held_out(preset, options, where)
     samples = samples[:limit]
     spec = frame_spec(preset, preset.evaluate.frames)
-    _limit_threads(preset)
+    limit_threads(preset)
     weights = identity(found.checkpoints[name])
     read = clip_reader(spec, own=name_of_data == "synthetic")
     protocol = protocol_of(found.method, preset, samples, spec)
@@ -1021,7 +1031,7 @@ def parity_of(folder: Path) -> Any:
 
     found = open_run(folder)
     preset = found.preset
-    _limit_threads(preset)
+    limit_threads(preset)
     source = list(found.checkpoints.values())[-1]
     questions, name = held_out(preset, found.options, folder)
     model = load_model(source, preset.model, device=device())

@@ -163,7 +163,7 @@ const ACCURACY = {
 };
 const compare = (text, gold) => {
  gold = strip(gold);
- const empty = !strip(text) || tag(text, { or: null }) === "";
+ const empty = !gold || !strip(text) || tag(text, { or: null }) === "";
  const rows = Object.entries(ACCURACY).map(([rule, score]) => ({
   rule, reward: "accuracy", safe: empty ? 0 : score(text, gold, true), published: score(text, gold, false) }));
  return rows.concat(Object.entries(FORMATS).map(([rule, score]) => ({

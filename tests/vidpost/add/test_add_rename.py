@@ -92,3 +92,47 @@ def test_promote(copy: Path) -> None:
     assert run("card", "promote", "runs/11")[0] == 2
     (copy / "runs/bad").mkdir()
     assert "no card" in run("card", "promote", "runs/bad")[1]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("preset: mini\n", "preset: mini (smoke)\n", "was cut (smoke)"),
+        ("overrides:\n", "overrides:\n  stages.rl.max_steps: 2\n", "was cut (stages.rl.max_steps)"),
+        ("overrides:\n", "overrides:\n  synthetic.test: 8\n", "was cut (synthetic.test)"),
+        ("benchmark: synthetic", "benchmark: own_ok", "stays in the run's folder"),
+        ("metric: accuracy", "metric: no_such", "metric 'no_such' is unknown"),
+        ("method: video_r1", "method: video_r0", "Add it: vidpost add --id video_r0"),
+    ],
+)
+def test_cards_that_are_no_result_of_the_preset(
+    copy: Path, old: str, new: str, message: str
+) -> None:
+    """They are refused before anything is written, so the catalogue stays whole."""
+    card = (copy / "catalog/results/video_r1/mini_seed_1.yaml").read_text()
+    assert old in card
+    (copy / "card.yaml").write_text(card.replace(old, new))
+    before = sorted(copy.rglob("catalog/results/*/*"))
+    code, said = run("card", "promote", "card.yaml")
+    assert (code, message in said) == (2, True), said
+    assert sorted(copy.rglob("catalog/results/*/*")) == before
+    assert errors(copy) == []
+
+
+def test_promote_says_when_the_entry_has_errors(copy: Path) -> None:
+    card = (copy / "catalog/results/video_r1/mini_seed_1.yaml").read_text()
+    (copy / "card.yaml").write_text(card.replace("- 1\n", "- 21\n"))
+    entry = copy / "catalog/methods/video_r1.yaml"
+    text = entry.read_text()
+    entry.unlink()  # a link to the original
+    entry.write_text(text.replace("status: runnable", "status: runable"))
+    code, said = run("card", "promote", "card.yaml")
+    assert code == 2
+    assert "has errors. Mend them: vidpost check catalog/methods/video_r1.yaml" in said
+
+
+def test_a_refused_id_names_no_option_of_another_command(copy: Path) -> None:
+    for new in ("video_r1", "Bad Name"):
+        assert "--id" not in run("rename", "time_r1", new)[1]
+    said = run("add", "--offline", "--no-input", "--id", "video_r1")[1]
+    assert "means catalog/methods/video_r1.yaml already. Choose another --id." in said

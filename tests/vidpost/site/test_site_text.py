@@ -5,7 +5,7 @@ import string
 
 import markdown
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from vidpost.export.text import plain
@@ -20,7 +20,8 @@ PIECES = st.sampled_from(
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(PIECES, min_size=1, max_size=12).map("".join))
+@example(text="__1__")
+@given(text=st.lists(PIECES, min_size=1, max_size=12).map("".join))
 def test_any_text_is_shown_as_itself_and_makes_no_markup(text: str) -> None:
     shown = plain(text)
     if not shown:
@@ -86,3 +87,9 @@ def test_any_latex_gives_closed_mathml_only(text: str) -> None:
             opened.append(tag)
             assert tag.startswith("m") or tag in ("span",)
     assert not opened
+
+
+def test_phrases_in_a_formula_can_break_and_keep_their_blanks() -> None:
+    shown = formula(r"$1[\text{both captions of pair } i \text{ if so}]$")
+    assert "</math>both captions of pair <math><mi>i</mi></math> if so<math>" in shown
+    assert formula(r"$\text{a b c}_i$").count("<math>") == 1

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ValidationError
 
 from vidpost.add.arxiv import Found
-from vidpost.catalog import strict_yaml
+from vidpost.catalog import lint, strict_yaml
 from vidpost.catalog.diagnostics import CatalogError
 from vidpost.catalog.loader import Catalog, normalise, spellings
 from vidpost.catalog.models import FOLDERS, ID_PATTERN, KINDS, Paper, ResultCard, Work
@@ -114,8 +114,13 @@ def id_of(name: str, kind: str) -> str:
     return proposed if re.match(ID_PATTERN, proposed) else f"{kind}_{proposed}".strip("_")
 
 
-def refuse_taken(catalog: Catalog, new_id: str) -> None:
+def refuse_taken(catalog: Catalog, new_id: str, option: str = "id") -> None:
     """Refuses an id that is malformed, or that another entry is found by.
+
+    Args:
+        catalog: The catalogue.
+        new_id: The id.
+        option: What the id is called where it was given.
 
     Raises:
         CatalogError: With the reason.
@@ -123,12 +128,12 @@ def refuse_taken(catalog: Catalog, new_id: str) -> None:
     if not re.fullmatch(ID_PATTERN, new_id) or len(new_id) > 60:
         raise CatalogError(
             f"'{new_id[:100]}' is no id. Use lower-case letters, digits and single underscores, "
-            "a letter first, at most 60 characters: --id my_method."
+            "a letter first, at most 60 characters, such as my_method."
         )
     for kind, entry in catalog.entries():
         if new_id in spellings(entry):
             file = catalog.files[kind, entry.id]
-            raise CatalogError(f"'{new_id}' means {file} already. Choose another: --id.")
+            raise CatalogError(f"'{new_id}' means {file} already. Choose another {option}.")
 
 
 def render(
@@ -220,7 +225,11 @@ def _comments(model: type[BaseModel], given: Mapping[str, Any]) -> list[str]:
 def _shape(annotation: Any) -> str:
     """` [{text, source}]` for a list of facts, ` []` for a list, "" for a plain value."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return f" {{{', '.join(annotation.model_fields)}}}"
+        fields = annotation.model_fields.items()
+        lists = {name: " []" if _shape(f.annotation).startswith(" [") else "" for name, f in fields}
+        return (
+            f" {{{', '.join(f'{name}:{more}' if more else name for name, more in lists.items())}}}"
+        )
     parts = typing.get_args(annotation)
     if typing.get_origin(annotation) is tuple:
         return f" [{_shape(parts[0]).strip()}]"
@@ -242,14 +251,29 @@ def card_path(catalog: Catalog, card: ResultCard, taken: Container[Path] = ()) -
         taken: Paths that are about to be written.
 
     Raises:
-        CatalogError: The preset's name does not make a file name.
+        CatalogError: It is of a shortened run or of records that the catalogue does not know, or
+            the preset's name does not make a file name.
     """
+    if cut := lint.shortened(card):
+        raise CatalogError(
+            f"the card's run was cut ({cut}), so it is no result of the preset. "
+            f"Run it whole: vidpost run {card.method}."
+        )
+    if card.benchmark not in ("synthetic", *catalog.benchmarks):
+        raise CatalogError(
+            f"the card is of '{card.benchmark}', which is no benchmark of the catalogue. A card on "
+            "your own records stays in the run's folder; for benchmarks there is: vidpost eval."
+        )
+    if card.metric not in catalog.metrics:
+        raise CatalogError(
+            f"the card's metric '{card.metric}' is unknown. vidpost add --kind metric."
+        )
     seeds = "_".join(map(str, card.seeds[:3])) + ("_more" if len(card.seeds) > 3 else "")
     stem = re.sub(r"[^a-z0-9]+", "_", f"{card.preset}_seed_{seeds}".lower()).strip("_")
-    if card.benchmark not in ("synthetic", "published_benchmarks"):
+    if card.benchmark != "synthetic":
         stem = f"{stem}_{card.benchmark}"
     if not stem or len(stem) > 100:
-        raise CatalogError(f"card: preset '{card.preset[:40]}' makes no file name. Rename it.")
+        raise CatalogError(f"the card's preset '{card.preset[:40]}' makes no file name. Rename it.")
     folder = catalog.root / "catalog" / "results" / card.method
     path, number = folder / f"{stem}.yaml", 2
     while path.exists() or path in taken:

@@ -266,16 +266,27 @@ _NOWHERE = re.compile(
 )
 
 
-# What Markdown makes of a table with bars: no class, no scope.
-_TABLE = re.compile(r"<table>(.*?)</table>", re.DOTALL)
+# A table: one that scrolls already, one of ours, or what Markdown makes of bars.
+_TABLE = re.compile(
+    r'(<div class="scroll"[^>]*>\s*)?(<table(?: class="plain[^>]*)?>)(.*?)</table>', re.DOTALL
+)
+_CAPTION = re.compile(r"<caption[^>]*>(.*?)</caption>", re.DOTALL)
 
 
 def _table(match: re.Match[str], number: count[int]) -> str:
-    """A Markdown table as our own are: it scrolls by itself, by keyboard, too."""
-    inner = re.sub(r"<th\b", r'<th scope="col"', match[1])
+    """A table that scrolls by itself where the window is narrow, by keyboard, too."""
+    around, opening, inner = match.groups()
+    if around:
+        return match[0]
+    caption = _CAPTION.search(inner)
+    told = re.sub(r"<[^>]+>", "", caption[1]).replace('"', "&quot;") if caption else ""
+    label = f"Table {next(number)}{': ' if told else ''}{told}"
+    if opening == "<table>":
+        opening = '<table class="plain">'
+        inner = re.sub(r"<th\b", r'<th scope="col"', inner)
     return (
-        f'<div class="scroll" role="region" tabindex="0" aria-label="Table {next(number)}">'
-        f'<table class="plain">{inner}</table></div>'
+        f'<div class="scroll" role="group" tabindex="0" aria-label="{label}">'
+        f"{opening}{inner}</table></div>"
     )
 
 
@@ -283,8 +294,8 @@ def squeeze(place: Path, repo: str = "") -> int:
     """Drops the blank lines and the indentation that the theme's templates leave in pages.
 
     A third of a page is white space otherwise. Code keeps its text but not the highlighting that
-    nobody can see; scripts and styles stay as they are. Tables written in Markdown get what
-    assistive technology needs; links into a repository that has no home yet become plain text.
+    nobody can see; scripts and styles stay as they are. Tables get what narrow windows and
+    assistive technology need; links into a repository that has no home yet become plain text.
 
     Args:
         place: Folder of the site.

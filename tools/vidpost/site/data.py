@@ -13,8 +13,8 @@ from pydantic import BaseModel
 from vidpost.catalog.models import KINDS, Entry, MethodEntry, ResultCard, TaxonomyWord, Work
 from vidpost.export.bibtex import bibliography
 from vidpost.export.text import plain
+from vidpost.site import compare, figures
 from vidpost.site import context as ctx
-from vidpost.site import figures
 from vidpost.site.context import ONE, PLURAL, Site
 
 VERSION = 1
@@ -32,15 +32,16 @@ def files(site: Site) -> Files:
     yield "catalog.bib", bibliography(works)
     for name, entry in site.catalog.methods.items():
         yield f"api/badge/{name}.svg", figures.badge(entry.status)
+        yield f"api/compare/{name}.json", _json(compare.column(site, entry), sort=False)
     yield from redirects(site)
 
 
 # --- JSON -----------------------------------------------------------------------------------
 
 
-def _json(value: Any, indent: int | None = None) -> str:
+def _json(value: Any, sort: bool = True) -> str:
     # Without indentation json uses its C encoder; a thousand entries are a second faster.
-    return json.dumps(value, indent=indent, sort_keys=True, ensure_ascii=False) + "\n"
+    return json.dumps(value, sort_keys=sort, ensure_ascii=False) + "\n"
 
 
 def _dump(model: BaseModel) -> dict[str, Any]:

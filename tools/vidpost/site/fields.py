@@ -10,7 +10,8 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from vidpost.catalog.models import KINDS, ResultCard, TaxonomyWord
+from vidpost.catalog.models import KINDS, Entry, ResultCard, TaxonomyWord, Work
+from vidpost.site.context import ONE, PLURAL
 
 _TYPES = {
     str: "text",
@@ -22,14 +23,32 @@ _TYPES = {
 }
 
 
+_TITLES: dict[type[BaseModel], tuple[str, str]] = {
+    Entry: ("Every entry", "Fields that each file below catalog/ has"),
+    Work: ("Every work: method, benchmark, data set, survey", "Fields that come with a paper"),
+    **{
+        model: (f"A {ONE[kind]}", f"Further fields of catalog/{PLURAL[kind]}/ID.yaml")
+        for kind, model in KINDS.items()
+    },
+    TaxonomyWord: ("A word of the taxonomy", "Fields of a word"),
+    ResultCard: ("A result card", "Fields of catalog/results/METHOD/NAME.yaml"),
+}
+"""Models of whole files, and what two or more of them have in common -> heading, caption."""
+
+
 def describe_models() -> list[dict[str, Any]]:
-    """The entry models first, then every part they use, each once."""
-    queue: list[type[BaseModel]] = [*KINDS.values(), TaxonomyWord, ResultCard]
-    tops = len(queue)
+    """What all entries share, the entry models, then every part they use; each field once."""
+    queue: list[type[BaseModel]] = list(_TITLES)
     described = []
-    for place, model in enumerate(queue):
+    for model in queue:
         rows = []
+        shared = {
+            name for base in (Entry, Work) if model is not base and issubclass(model, base)
+            for name in base.model_fields
+        }  # fmt: skip
         for name, field in model.model_fields.items():
+            if name in shared:
+                continue
             described_type, parts = _words(field.annotation)
             for part in parts:
                 if part not in queue:
@@ -41,10 +60,10 @@ def describe_models() -> list[dict[str, Any]]:
                  "about": field.description or _inherited(field.metadata)}
             )  # fmt: skip
         about = " ".join((model.__doc__ or "").split())
+        title, caption = _TITLES.get(model, (model.__name__, "Fields of this part"))
         described.append(
-            {"title": model.__name__, "anchor": model.__name__.lower(), "about": about,
-             "caption": "Fields of the file" if place < tops else "Fields of this part",
-             "fields": rows}
+            {"title": title, "anchor": model.__name__.lower(), "about": about,
+             "caption": caption, "fields": rows}
         )  # fmt: skip
     return described
 

@@ -213,8 +213,7 @@ def dots(title: str, unit: str, rows: Sequence[tuple[str, float, str]]) -> Marku
 
     body = []
     height = 22 * len(rows) + 34
-    for i in range(5):
-        value = low + (high - low) * i / 4
+    for value in _steps(low, high):
         body.append(f'<path d="M{place(value):.1f} 6V{height - 24}" class="grid"/>')
         body.append(_text(place(value), height - 8, f"{value:.3g}", "axis", "middle"))
     for i, (model, value, _) in enumerate(rows):
@@ -258,8 +257,7 @@ def against(
         f'<circle cx="{left + 206}" cy="10" r="5" class="fill-method"/>',
         _text(left + 218, 14, "measured here, with its interval", "axis"),
     ]
-    for i in range(5):
-        value = low + (high - low) * i / 4
+    for value in _steps(low, high):
         body.append(f'<path d="M{place(value):.1f} 26V{height - 24}" class="grid"/>')
         body.append(_text(place(value), height - 8, f"{value:.3g}", "axis", "middle"))
     for i, (name, reported, measured, bottom, top, _) in enumerate(rows):
@@ -296,8 +294,7 @@ def years(title: str, unit: str, points: Sequence[tuple[str, float, str]]) -> Ma
         return 50 + (x - x0) / (x1 - x0) * (_WIDTH - 80), 210 - (value - low) / (high - low) * 190
 
     body = []
-    for i in range(5):
-        value = low + (high - low) * i / 4
+    for value in _steps(low, high):
         _, y = at(x0, value)
         body.append(f'<path d="M50 {y:.1f}H{_WIDTH - 20}" class="grid"/>')
         body.append(_text(44, y + 4, f"{value:.3g}", "axis", "end"))
@@ -350,11 +347,10 @@ def forest(title: str, axis: str, spans: Sequence[Span]) -> Markup:
         return left + (value + reach) / (2 * reach) * (right - left)
 
     body = []
-    for i in range(5):
-        value = reach * (i - 2) / 2
+    for value in _steps(-reach, reach):
         look = "arrow" if value == 0 else "grid"
         body.append(f'<path d="M{at(value):.1f} {top - 6}V{bottom}" class="{look}"/>')
-        body.append(_text(round(at(value), 1), bottom + 18, f"{value:+.2f}", "axis", "middle"))
+        body.append(_text(round(at(value), 1), bottom + 18, f"{value:+.3g}", "axis", "middle"))
     for i, span in enumerate(spans):
         y = top + step * i + step / 2
         low, high = (at(end) for end in span.ends)
@@ -427,8 +423,7 @@ def compute(title: str, axis: str, spots: Sequence[Spot]) -> Markup:
         )
 
     body = []
-    for i in range(5):
-        value = low + (high - low) * i / 4
+    for value in _steps(low, high):
         _, y = at(10**x0, value)
         body.append(f'<path d="M{left} {y:.1f}H{right}" class="grid"/>')
         body.append(_text(left - 6, round(y + 4, 1), f"{value:.3g}", "axis", "end"))
@@ -467,6 +462,14 @@ def compute(title: str, axis: str, spots: Sequence[Spot]) -> Markup:
         f'aria-label="{escape(caption)}">{svg}</div>'
         f"<figcaption>{escape(caption)}</figcaption></figure>"
     )
+
+
+def _steps(low: float, high: float) -> list[float]:
+    """Three to seven round values between two: multiples of 1, 2 or 5 times a power of ten."""
+    power = 10.0 ** math.floor(math.log10((high - low) / 4))
+    step = next(m * power for m in (1, 2, 5, 10) if m * power * 6 >= high - low)
+    first, last = math.ceil(low / step), math.floor(high / step)
+    return [round(i * step, 12) for i in range(first, last + 1)]
 
 
 def _ticks(low: float, high: float) -> list[float]:

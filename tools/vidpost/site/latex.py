@@ -50,7 +50,7 @@ def formula(text: str) -> Markup:
     shown = []
     for place, part in enumerate(parts):
         if place % 2:
-            shown.append(f"<math>{_Parser(plain(part)).all()}</math>")
+            shown.append(_Parser(plain(part)).all())
         elif part.strip():
             before = " " if place and part[:1].isspace() else ""
             after = " " if part[-1:].isspace() else ""
@@ -68,11 +68,18 @@ class _Parser:
         self.text = text
 
     def all(self) -> str:
-        """The whole formula."""
-        out = []
+        """The whole formula. Phrases in it are text between formulas, so that lines can break."""
+        out = ["<math>"]
         while self.at < len(self.tokens):
-            out.append(self._scripted())
-        return "".join(out)
+            start = self.at
+            phrase = self._word() if self._next() == r"\text" else ""
+            if phrase.count(" ") > 1 and self._peek() not in ("_", "^"):
+                before, after = (" " if phrase[at].isspace() else "" for at in (0, -1))
+                out.append(f"</math>{before}{escape(phrase)}{after}<math>")
+            else:
+                self.at = start
+                out.append(self._scripted())
+        return "".join([*out, "</math>"]).replace("<math></math>", "")
 
     def _next(self) -> str:
         token = self.tokens[self.at] if self.at < len(self.tokens) else ""
@@ -126,7 +133,8 @@ class _Parser:
         self._next()
         # Blanks were dropped with the tokens; find the group again in the text for its blanks.
         joined = "".join(out)
-        match = re.search(r"\s*".join(map(re.escape, joined)), self.text) if joined else None
+        spaced = r"\s*".join(map(re.escape, joined))
+        match = re.search(rf"\s*{spaced}\s*", self.text) if joined else None
         return match[0] if match else joined
 
     def _atom(self) -> str:
@@ -151,7 +159,10 @@ class _Parser:
         if name in _ACCENTS:
             return f'<mover accent="true">{self._argument()}<mo>{_ACCENTS[name]}</mo></mover>'
         if name in _UPRIGHT:
-            return f"<mtext>{escape(self._word() or ' ')}</mtext>"
+            word = self._word() or " "
+            blank = "\u00a0"  # MathML drops a plain one at either end
+            before, after = (blank if word[at].isspace() else "" for at in (0, -1))
+            return f"<mtext>{before}{escape(word.strip())}{after}</mtext>"
         if name in _BIG:
             return f"<mo>{_BIG[name]}</mo>"
         if name in _LETTERS:

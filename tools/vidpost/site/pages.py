@@ -162,6 +162,7 @@ def _method(site: Site, entry: MethodEntry) -> dict[str, Any]:
         "miniatures": site.cards(kind="miniature", method=entry.id),
         "claims": site.claims(entry) + site.variants(entry),
         "hyperparameters": settings,
+        "settings": sum(len(group["rows"]) for group in settings),
         "has_mini": (site.folder(entry) / "mini.yaml").is_file(),
         "openness": site.openness(entry),
     }
@@ -251,12 +252,17 @@ def boards(site: Site, benchmark: str) -> list[dict[str, Any]]:
              "stated": item.setting.frames is not None or item.setting.fps is not None}
         )  # fmt: skip
     result: list[dict[str, Any]] = []
+    titles: set[str] = set()
     for (metric, split, words, unit), rows in groups.items():
         known = site.catalog.metrics.get(metric)
         down = known is not None and known.direction == "lower"
         rows.sort(key=lambda row: (row["value"] if down else -row["value"], row["model"]))
         name = known.name if known else metric
         title = ", ".join(filter(None, (name, split, words or "protocol not reported")))
+        # Splits may be named after their protocol: "with subtitles, with subtitles".
+        brief = ", ".join(dict.fromkeys(title.split(", ")))
+        title = title if brief in titles else brief
+        titles.add(title)
         # Numbers whose frames nobody stated may differ in them: a list, but no common axis.
         stated = all(row["stated"] for row in rows)
         points = [(str(row["model"]), float(row["value"]), str(row["method"])) for row in rows]
@@ -377,7 +383,10 @@ def timeline(site: Site, renderer: Renderer) -> tuple[str, str]:
     page = renderer.page(
         "timeline.md", "timeline", kinds=site.kinds,
         plot=figures.months(counts) if counts else Markup(""),
-        months=[(when, sorted(listed[when], key=lambda e: e.id)) for when in order],
+        years=[
+            (year, [(when, sorted(listed[when], key=lambda e: e.id)) for when in months])
+            for year, months in groupby(order, key=lambda when: when[:4])
+        ],
     )  # fmt: skip
     return "timeline.md", page
 
@@ -416,13 +425,22 @@ def results(site: Site, renderer: Renderer) -> Pages:
         if len({when for when, _, _ in points}) >= 3 and len(plots) < 6:
             title = f"{entry.name}: {largest['title']}"
             plots.append(figures.years(title, largest["unit"], points))
+    small = _by_board(site, "miniature")
     page = renderer.page(
         "results/index.md", "results", reported=reported, total=number(total), years=plots,
         reproductions=_by_board(site, "reproduction"), against=_against(site),
-        miniatures=_by_board(site, "miniature"), coverage=_coverage(site),
+        miniatures=sum(len(cards) for _, _, cards in small), coverage=_coverage(site),
         rewards=_rewards(site),
+        tried=sorted({card.method for _, _, cards in small for card in cards.values()}),
     )  # fmt: skip
     yield "results/index.md", page
+    path = "results/miniatures.md"
+    groups = [
+        (print_, benchmark, ctx.protocol(next(iter(cards.values()))), cards)
+        for print_, benchmark, cards in small
+    ]
+    if groups:
+        yield path, renderer.page(path, "miniatures", groups=groups)
 
 
 def _by_board(site: Site, kind: str) -> list[tuple[str, str, dict[str, ResultCard]]]:
@@ -538,7 +556,9 @@ def first(site: Site, renderer: Renderer, most: int = 15) -> tuple[str, str]:
         rung, missing = lint.ahead(site.catalog, kind, entry)
         if rung and missing and rung != "reproduced":
             named = sum(map(len, site.backlinks.get(entry.id, {}).values()))
-            row = {"id": entry.id, "kind": kind, "missing": missing, "named": named}
+            folder = f"reproductions/{PLURAL[kind]}/{entry.id}/"
+            short = [what.replace(folder, "").replace(" (missing)", "") for what in missing]
+            row = {"id": entry.id, "kind": kind, "missing": short, "named": named}
             rungs.setdefault(entry.status, []).append(row)
     groups = [
         (rung, len(rows), sorted(rows, key=lambda row: (-row["named"], row["id"]))[:most])
@@ -576,5 +596,10 @@ def hooks(site: Site, renderer: Renderer) -> tuple[str, str]:
     return "reproduce/hooks.md", renderer.page("reproduce/hooks.md", "hooks", hooks=rows, flow=flow)
 
 
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
+def _sentence(text: str) -> Markup:
+    """A line of a docstring: capital first, what stands between backticks as code."""
+    parts = (text[:1].upper() + text[1:]).split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if place % 2 else part
+        for place, part in enumerate(parts)
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from functools import cached_property
+from statistics import fmean
 from typing import Any
 from urllib.parse import quote
 
@@ -13,7 +14,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from vidpost.catalog.loader import CatalogError
-from vidpost.catalog.models import Paper, ResultCard, Size
+from vidpost.catalog.models import Paper, ResultCard, Score, Size
 from vidpost.export.text import visible
 from vidpost.site import context as ctx
 from vidpost.site import latex, text
@@ -177,8 +178,7 @@ class Renderer:
                 f'<td class="num">{text.escape(", ".join(map(str, card.seeds)))}</td>',
             ]
             if with_steps:
-                told = "; ".join(f"{step.name} {step.score:.3f}" for step in steps[key][:12])
-                cells.append(f"<td>{text.escape(told or None)}</td>")
+                cells.append(f"<td>{text.escape(_told(steps[key]) or None)}</td>")
             if not one_protocol:
                 protocol = text.escape(ctx.protocol(card))
                 cells.append(f"<td>{protocol} <code>{card.fingerprint}</code></td>")
@@ -213,6 +213,18 @@ def base(path: str) -> str:
     """The way from a page's address up to the root: "" or "../" repeated."""
     depth = path.count("/") + (0 if path.endswith("index.md") else 1)
     return "../" * depth
+
+
+def _told(steps: list[Score]) -> str:
+    """Checkpoints with their scores; runs that differ in the seed alone as a mean and a range."""
+    runs: dict[str, list[float]] = {}
+    for step in steps:
+        runs.setdefault(re.sub(r", seed \d+$", "", step.name), []).append(step.score)
+    return "; ".join(
+        f"{name} {fmean(found):.3f}"
+        + (f" ({min(found):.3f} to {max(found):.3f})" if len(found) > 1 else "")
+        for name, found in runs.items()
+    )
 
 
 def _sizes(items: tuple[Size, ...]) -> Markup:

@@ -18,8 +18,8 @@ from vidpost.export.text import plain
 ABSENT = "not reported"
 """What a page says where the catalogue says nothing."""
 
-# An underscore inside a word is plain to Python-Markdown; everything else that it knows is not.
-_SPECIAL = re.compile(r"[^\w\s.,:;()/'@%?+\u0080-\U0010ffff-]|(?<!\w)_|_(?!\w)")
+# One underscore between letters or digits is plain to Python-Markdown; nothing else it knows is.
+_SPECIAL = re.compile(r"[^\w\s.,:;()/'@%?+\u0080-\U0010ffff-]|(?<![^\W_])_|_(?![^\W_])")
 _START = re.compile(r"^(?:[-+:]|\d+(?=\.(?:\s|$)))")
 
 
