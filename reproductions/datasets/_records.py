@@ -11,12 +11,16 @@ import math
 import re
 import stat
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from string import ascii_uppercase
 from typing import Any, Literal
 
 from reproductions.shared.method import Sample
+from reproductions.shared.prompts import ANSWER_FORMS
+from reproductions.shared.rewards.boxes import parse_region
+from reproductions.shared.rewards.intervals import parse_spans
 
 MAX_FILE_BYTES = 4 * 2**30
 MAX_RECORD_BYTES = 4 * 2**20
@@ -25,23 +29,15 @@ MAX_TEXT = 200_000
 SHOWN = 20
 """How many problems an error lists; all are counted."""
 
-PROBLEM_TYPES = (
-    "multiple choice",
-    "numerical",
-    "OCR",
-    "free-form",
-    "regression",
-    # Ours, written by reproductions.shared.synthetic:
-    "temporal grounding",
-    "tracking",
-)
+PROBLEM_TYPES = tuple(ANSWER_FORMS)
+"""Video-R1's types, and "temporal grounding" and "tracking", which are ours."""
 _KNOWN = {
     "problem_id", "problem", "data_type", "problem_type", "options", "solution", "path", "process",
     "task", "meta", "subtitles",
 }  # fmt: skip
 _LETTERED = re.compile(r"\s*\(?([A-Z])[.):]")
+_ANY_LETTER = tuple(f"{letter}." for letter in ascii_uppercase)
 _SPACE = re.compile(r"[ \t\r\n]*")
-_INTERVAL = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) to (\d{1,9}(?:\.\d{1,9})?)")
 
 
 class RecordError(ValueError):
@@ -88,8 +84,10 @@ def read_video_r1(
     require_process: bool,
     images: Literal["keep", "skip"] = "keep",
     on_problem: Literal["raise", "skip"] = "raise",
+    adapt: Callable[[dict[str, Any], int], dict[str, Any]] | None = None,
+    options_inside: bool = False,
 ) -> Read:
-    """Read Video-R1 records.
+    """Read Video-R1 records, or others that are made such.
 
     Args:
         path: JSON list or JSON lines; told apart by the first character.
@@ -98,6 +96,10 @@ def read_video_r1(
         images: "keep" gives image records as samples with `video` None and `meta["image"]`;
             "skip" leaves them out and counts them.
         on_problem: "skip" leaves bad records out and counts them, for a partial download.
+        adapt: (record, line) -> Video-R1 record, for other published forms. What is wrong with the
+            values it copies is found afterwards.
+        options_inside: The options stand in the question: a record need not have any, and every
+            letter is an answer.
 
     Raises:
         RecordError: The file or any record has problems (with "skip": the file alone).
@@ -111,7 +113,9 @@ def read_video_r1(
             problem, fatal = record, fatal or isinstance(record, _Broken)
         else:
             try:
-                sample = _sample(record, root, require_process)
+                if adapt is not None and isinstance(record, dict):
+                    record = adapt(record, line)
+                sample = _sample(record, root, require_process, options_inside)
                 if sample.id in seen:
                     raise _Bad(
                         f"problem_id: {sample.id!r} is that of line {seen[sample.id]} too",
@@ -184,7 +188,7 @@ def _lines(path: Path) -> Iterator[tuple[int, Any]]:
                 yield line, _too_long()
                 continue
             try:
-                text = data.decode("utf-8-sig" if line == 1 else "utf-8").strip()
+                text = data.decode("utf-8-sig" if line == 1 else "utf-8").strip(" \t\r\n")
             except UnicodeDecodeError as error:
                 yield line, _Bad(f"json: byte {error.start + 1} is no UTF-8", "Save it as UTF-8")
                 continue
@@ -272,10 +276,41 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 _DECODER = json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=_unique)
 
 
+def tagged(value: Any) -> Any:
+    """A gold answer in the tags that Video-R1 puts around it; other values are left as they are."""
+    if not isinstance(value, str) or value.lstrip().startswith("<answer>"):
+        return value
+    return f"<answer>{value}</answer>"
+
+
+def pair(chosen: Any, rejected: Any) -> dict[str, str]:
+    """A published pair of answers as `Sample.meta` holds it for preference stages.
+
+    Raises:
+        _Bad: One is no text, or both are the same.
+    """
+    if not all(isinstance(t, str) and t.strip() for t in (chosen, rejected)) or chosen == rejected:
+        raise _Bad("pair: the answers are no two different texts", "Remove the record")
+    return {"chosen": chosen, "rejected": rejected}
+
+
+def spans(value: Any, name: str) -> str:
+    """Published spans [[s, e], ..], or one [s, e], as a gold answer: "1.0 to 2.0, 5.0 to 6.0".
+
+    Raises:
+        _Bad: They are no such list.
+    """
+    several = value if isinstance(value, list) and value and isinstance(value[0], list) else [value]
+    for span in several:
+        if not isinstance(span, list) or [type(t) in (int, float) for t in span] != [True, True]:
+            raise _Bad(f"{name}: is no list of spans", "Write [[1.0, 2.0], [5.0, 6.0]] (seconds)")
+    return ", ".join(f"{float(start)} to {float(end)}" for start, end in several)
+
+
 # --- records -> samples ---------------------------------------------------------------------------
 
 
-def _sample(record: Any, root: Path, require_process: bool) -> Sample:
+def _sample(record: Any, root: Path, require_process: bool, options_inside: bool) -> Sample:
     """One record as a sample; raises `_Bad` for its first problem."""
     if not isinstance(record, dict):
         raise _Bad("record: is no object", "Write {...} with the fields of a Video-R1 record")
@@ -289,9 +324,9 @@ def _sample(record: Any, root: Path, require_process: bool) -> Sample:
             f"Use one of {', '.join(PROBLEM_TYPES)}",
         )
     question = _text(record, "problem")
-    options = _options(record, problem_type)
+    options = () if options_inside else _options(record, problem_type)
     answer = _tagged(_text(record, "solution"), "solution", "answer")
-    _check_answer(answer, problem_type, options)
+    answer = _checked(answer, problem_type, _ANY_LETTER if options_inside else options)
     rationale = ""
     if record.get("process") or require_process:
         rationale = _tagged(_text(record, "process"), "process", "think")
@@ -363,36 +398,40 @@ def _tagged(text: str, name: str, tag: str) -> str:
     return inner
 
 
-def _check_answer(answer: str, problem_type: str, options: tuple[str, ...]) -> None:
-    """An answer that no completion could match is a problem of the record."""
+def _checked(answer: str, problem_type: str, options: tuple[str, ...]) -> str:
+    """The answer in our form; one that no completion could match is a problem of the record."""
+    shown = repr(answer[:40])
     if problem_type == "multiple choice":
         letters = [match.group(1) for o in options if (match := _LETTERED.match(o))]
-        if len(letters) == len(options) and answer not in letters:
-            raise _Bad(f"solution: {answer[:40]!r} is no option's letter", f"Use one of {letters}")
-    elif problem_type in ("numerical", "regression"):
+        named = [letter.strip() for letter in answer.split(",")]  # TW-GRPO: one or more
+        if len(letters) < len(options):
+            return answer
+        if not set(named) <= set(letters) or len(named) > len(set(named)):
+            raise _Bad(
+                f"solution: {shown} is no option's letter", f"Use some of {letters}, with commas"
+            )
+        return ",".join(named)
+    if problem_type in ("numerical", "regression"):
         try:
             finite = math.isfinite(float(answer.replace(",", "")))
         except ValueError:
             finite = False
         if not finite:
-            raise _Bad(f"solution: {answer[:40]!r} is no finite number", "Write digits alone")
+            raise _Bad(f"solution: {shown} is no finite number", "Write digits alone")
     elif problem_type == "temporal grounding":
-        match = _INTERVAL.fullmatch(answer)
-        if not match or float(match[1]) >= float(match[2]):
+        found = parse_spans(answer)
+        if not found or not all(0 <= start < end < 1e9 for start, end in found):
             raise _Bad(
-                f"solution: {answer[:40]!r} is no interval", 'Write "12.3 to 15.0" (seconds)'
+                f"solution: {shown} is no interval",
+                'Write "12.3 to 15.0" (seconds), several with commas',
             )
+        if "-" in answer or "[" in answer:
+            return ", ".join(f"{start} to {end}" for start, end in found)
     elif problem_type == "tracking":
-        try:
-            boxes = json.loads(answer, parse_constant=_no_constant)
-            good = bool(boxes) and all(len(box) == 4 for box in boxes)
-            good = good and all(
-                type(v) in (int, float) and -1e9 < v < 1e9 for box in boxes for v in box
-            )
-        except (ValueError, TypeError, RecursionError):
-            good = False
-        if not good:
+        boxes = parse_region(answer)
+        if not boxes or not all(abs(v) < 1e9 for box in boxes for v in box):
             raise _Bad("solution: is no list of boxes", "Write [[x0, y0, x1, y1], ...]")
+    return answer
 
 
 def _below(root: Path, path: str, name: str) -> Path:

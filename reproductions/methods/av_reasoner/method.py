@@ -14,10 +14,9 @@ from reproductions.shared.method import Method, Sample
 from reproductions.shared.rewards import rules
 from reproductions.shared.rewards.intervals import parse_to, tiou
 from reproductions.shared.rewards.numbers import count_score
-from reproductions.shared.rewards.tags import extract_tag, text_of
+from reproductions.shared.rewards.tags import text_of
 
 WEIGHTS = (10.0, 1.0)  # accuracy and format, official code @b63ce2c, rewards
-LIMIT = 2000  # characters of an answer that are read, which bounds the cost
 
 
 def _count(answer: str, gold: str) -> float:
@@ -28,7 +27,7 @@ def _count(answer: str, gold: str) -> float:
 
 
 def _score(text: str, sample: Sample) -> float:
-    answer = extract_tag(text)
+    answer = rules.answer_of(text)
     if sample.problem_type == "numerical":
         return _count(answer, sample.answer)
     if sample.problem_type == "temporal grounding":
@@ -40,7 +39,7 @@ def _score(text: str, sample: Sample) -> float:
 def accuracy(prompts: list[Any], completions: list[Any], **columns: Any) -> list[float]:
     """By task, in [0, 1]: the count's relative error, the span's overlap, the exact option."""
     pairs = zip(completions, columns["sample"], strict=True)
-    return [_score(text_of(c)[:LIMIT], sample) for c, sample in pairs]
+    return [_score(text_of(c), sample) for c, sample in pairs]
 
 
 METHOD = Method(

@@ -9,7 +9,7 @@ Not reproduced: beams over single tokens, which no inference server offers with 
     fixed number of tokens. The self-evaluation score of 2305.00633.
 """
 
-from reproductions.shared.decoding.ask import note_tokens, request, warm
+from reproductions.shared.decoding.ask import logprobs, note_tokens, request, warm
 from reproductions.shared.decoding.search import Beam, beam_search
 from reproductions.shared.inference.engine import Generator, Prediction
 from reproductions.shared.method import Context, Method, Sample
@@ -30,7 +30,7 @@ def decode(sample: Sample, generator: Generator, context: Context) -> Prediction
             children: dict[str, Beam[State]] = {}
             for a in answers:
                 text, total, count = beam.state
-                state = (text + a.text, total + sum(a.logprobs), count + len(a.ids))
+                state = (text + a.text, total + sum(logprobs(a)), count + len(a.logprobs))
                 score = state[1] / max(1, state[2])
                 children.setdefault(state[0], Beam(state, score, a.finished))
             grown.append(list(children.values()))

@@ -6,8 +6,9 @@ Baseline: sft
 Delta: prompt asks for reasoning that names frames; format_target writes the time of every step of
     the rationale as the number of the frame that shows it; prepare_data leaves out rationales that
     name no frame of the video.
-Not reproduced: the labels before each frame in InternVL's prompt (the Qwen prompt has none, the
-    frame's number is its place), and the two language-model steps that wrote CoF-Data.
+Not reproduced: the base models InternVL2.5-4B and InternVL3-8B (here Qwen2.5-VL-7B), the labels
+    before each frame in InternVL's prompt (the Qwen prompt has none, the frame's number is its
+    place), and the two language-model steps that wrote CoF-Data.
 """
 
 import re

@@ -69,8 +69,8 @@ def cognitive_map(prompts: list[Any], completions: list[Any], **columns: Any) ->
     """Agreement of the drawn map with the gold one, in [0, 1]; `NO_MAP` if none was drawn."""
     scores = []
     for completion, sample in zip(completions, columns["sample"], strict=True):
-        drawn, gold = find_tag(text_of(completion)[:4000], "map"), gold_map(sample)
-        known = parse_map(drawn or "", sorted(gold))
+        drawn, gold = find_tag(text_of(completion), "map"), gold_map(sample)
+        known = parse_map((drawn or "")[: rules.ANSWER_LIMIT], sorted(gold))
         scores.append(NO_MAP if drawn is None else map_score(known, gold, GRID))
     return scores
 

@@ -20,7 +20,7 @@ from reproductions.shared.inference.engine import Generator, Message, Prediction
 from reproductions.shared.method import Context, Group, Method, Sample
 from reproductions.shared.prompts import question
 from reproductions.shared.rewards import rules
-from reproductions.shared.rewards.tags import find_tag, text_of
+from reproductions.shared.rewards.tags import text_of
 
 CANDIDATES, SHARE = 128, 16  # official README @fbea6b7: 8 of 128 frames, or 16 of 256
 SCALE = 64.0  # official README @fbea6b7: sides of 112 pixels for candidates, 896 for the chosen
@@ -39,7 +39,7 @@ def chosen(text: str, n: int, context: Context) -> tuple[int, ...]:
 
     The official code also takes decimals and words between the numbers, and reads "-3" as 3.
     """
-    inner = find_tag(text[:4000], "index") or ""
+    inner = rules.answer_of(text, "index")
     if context.variant != "official_code" and not re.fullmatch(r"[\d\s,]*", inner):
         return ()
     numbers = [float(x) for x in re.findall(r"\d+(?:\.\d+)?", inner)]

@@ -15,12 +15,10 @@ from typing import Any
 from reproductions.shared.method import Method, Sample
 from reproductions.shared.prompts import rationale_target, think_then_answer
 from reproductions.shared.rewards import rules
-from reproductions.shared.rewards.boxes import parse_boxes, track_iou
+from reproductions.shared.rewards.boxes import parse_boxes, parse_region, track_iou
 from reproductions.shared.rewards.intervals import parse_to, tiou
 from reproductions.shared.rewards.official.grounding import glue_format, glue_iou
-from reproductions.shared.rewards.tags import extract_tag, text_of
-
-LIMIT = 4000  # characters of an answer that are read, which bounds the cost
+from reproductions.shared.rewards.tags import text_of
 
 
 def evidence(sample: Sample) -> tuple[float, float] | None:
@@ -46,10 +44,10 @@ def format_target(sample: Sample) -> str:
 def _overlap(text: str, sample: Sample, empty: float) -> float:
     span = evidence(sample)
     if span is not None:
-        return glue_iou(text, {"glue": [span]})
-    answer = extract_tag(text, which="last")
+        return glue_iou(rules.bounded(text, "glue"), {"glue": [span]})
+    answer = rules.answer_of(text, which="last")
     if sample.problem_type == "tracking":
-        gold = parse_boxes(sample.answer) or []
+        gold = parse_region(sample.answer) or []
         return min(1.0, max(0.0, track_iou(parse_boxes(answer, len(gold)) or [], gold)))
     found, wanted = parse_to(answer), parse_to(sample.answer)
     if not found or not wanted or found[0] > found[1]:
@@ -64,7 +62,7 @@ def overlap(prompts: list[Any], completions: list[Any], **columns: Any) -> list[
     """
     empty = float(rules.is_official(columns))
     pairs = zip(completions, columns["sample"], strict=True)
-    return [_overlap(text_of(c)[:LIMIT], sample, empty) for c, sample in pairs]
+    return [_overlap(text_of(c), sample, empty) for c, sample in pairs]
 
 
 def letter(prompts: list[Any], completions: list[Any], **columns: Any) -> list[float]:
@@ -79,18 +77,18 @@ def letter(prompts: list[Any], completions: list[Any], **columns: Any) -> list[f
 
 def _form(text: str, sample: Sample) -> float:
     if evidence(sample) is not None:
-        return glue_format(text, single=False)
+        return glue_format(rules.bounded(text, "glue"), single=False)
     right = rules.FORMATS["time_r1"](text)
     if sample.problem_type != "tracking":
         return right
-    gold = parse_boxes(sample.answer) or []
-    return right * float(parse_boxes(extract_tag(text), len(gold)) is not None)
+    gold = parse_region(sample.answer) or []
+    return right * float(parse_boxes(rules.answer_of(text), len(gold)) is not None)
 
 
 def form(prompts: list[Any], completions: list[Any], **columns: Any) -> list[float]:
     """1 for thought and answer in tags, with a valid evidence or box list where one is due."""
     pairs = zip(completions, columns["sample"], strict=True)
-    return [_form(text_of(c)[:LIMIT], sample) for c, sample in pairs]
+    return [_form(text_of(c), sample) for c, sample in pairs]
 
 
 METHOD = Method(

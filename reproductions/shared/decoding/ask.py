@@ -77,9 +77,23 @@ def note_tokens(context: Context) -> int:
     return int(context.settings.get("note_tokens") or context.settings.get("answer_tokens", 256))
 
 
+def logprobs(completion: Completion) -> tuple[float, ...]:
+    """Log-probabilities of an answer's tokens, nats; () for an empty answer.
+
+    Raises:
+        ValueError: The engine gives none: no confidence can be made of that.
+    """
+    if completion.ids and completion.text and not completion.logprobs:
+        raise ValueError(
+            "the engine gives no log-probabilities, and this method weighs answers by them. Serve "
+            "the model with vLLM, or take a method that counts: --method self_consistency"
+        )
+    return completion.logprobs
+
+
 def probability(completion: Completion) -> float:
     """Probability of the whole answer, 0 to 1."""
-    return math.exp(min(0.0, sum(completion.logprobs)))
+    return math.exp(min(0.0, sum(logprobs(completion))))
 
 
 def yes(completion: Completion) -> float:
@@ -87,19 +101,20 @@ def yes(completion: Completion) -> float:
 
     What the model would give to neither of the two is not known to be the other's: the likelier one
     has at least one half. Exact where the model gives all to the two, as one that was taught does.
+    Without log-probabilities the answer counts as certain.
     """
-    p = max(0.5, probability(completion))
+    p = max(0.5, probability(completion)) if completion.logprobs else 1.0
     return p if completion.text == "yes" else 1.0 - p
 
 
 def mean_logprob(completion: Completion) -> float:
     """Mean log-probability of the tokens, nats; 0 for an empty answer."""
-    return fmean(completion.logprobs) if completion.logprobs else 0.0
+    return fmean(logprobs(completion)) if logprobs(completion) else 0.0
 
 
 def least_probability(completion: Completion) -> float:
     """Probability of the least likely token, 0 to 1; 1 for an empty answer."""
-    return math.exp(min(completion.logprobs, default=0.0))
+    return math.exp(min(logprobs(completion), default=0.0))
 
 
 def answer_of(text: str) -> str:

@@ -58,6 +58,22 @@ def parse_boxes(text: str, count: int | None = None) -> list[list[float]] | None
     return [list(box) for box in value]
 
 
+_CORNERS = re.compile(r"\((-?\d{1,9}+), *+(-?\d{1,9}+)\), *+\((-?\d{1,9}+), *+(-?\d{1,9}+)\)")
+
+
+def parse_region(text: str) -> list[list[float]] | None:
+    """One or more boxes as lists, or one in UniVG-R1's grammar "(x0,y0),(x1,y1)", else None.
+
+    A single box need not be a list in a list.
+    """
+    text = text.strip()
+    corners = _CORNERS.fullmatch(text)
+    if corners:
+        return [[float(x) for x in corners.groups()]]
+    single = text.count("[") == 1 and "(" not in text
+    return parse_boxes(f"[{text}]" if single else text) or None
+
+
 def _is_number(value: object) -> bool:
     """Whether it is a number whose square is a finite float, so that nothing later overflows."""
     return (

@@ -8,12 +8,14 @@ case; nothing in it is written by hand except the prose.
 
 from __future__ import annotations
 
+import math
 import sys
 from typing import Any
 
-from reproductions.shared.rewards import intervals, rules
+from reproductions.shared.rewards import intervals, numbers, rules
+from reproductions.shared.rewards.boxes import parse_region, track_score
 from reproductions.shared.rewards.numbers import mra, mra_float32, relative_score
-from reproductions.shared.rewards.official import TABLE
+from reproductions.shared.rewards.official import TABLE, answers, grounding
 
 GOLD = "B"
 FIFTEEN = (
@@ -73,19 +75,34 @@ SPANS = (((12, 18), (10, 20)), ((0, 5), (10, 20)), ((20, 10), (10, 20)), ((15, 1
 NUMBERS = ((9.5, 10), (8.5, 10), (5, 10), (0.95, 1), (10, -10))
 
 
-def compare(completion: str, gold: str, problem_type: str = "multiple choice") -> list[Any]:
-    """Scores of one completion under every rule, safe and as published.
+NUMBERED = ("video_r1", "vsi_bench", "long_rl", "temporal_r1")
+BY_TYPE = {"multiple choice": tuple(rules.ACCURACY), "numerical": NUMBERED, "regression": NUMBERED}
+"""Problem type -> accuracy rules that read it; for all others Video-R1's alone does."""
+
+
+def compare(
+    completion: str,
+    gold: str,
+    problem_type: str = "multiple choice",
+    duration: float | None = None,
+) -> list[Any]:
+    """Scores of one completion under every rule that applies to the type, safe and as published.
 
     Args:
         completion: What the model wrote.
         gold: The right answer, with or without tags.
-        problem_type: A word of Video-R1's, or "temporal grounding".
+        problem_type: A key of `prompts.ANSWER_FORMS`.
+        duration: Of the video, seconds; Time-R1's and Temporal-R1's rewards by it need it.
 
     Returns:
-        Rows with the keys rule, reward ("accuracy" or "format"), safe, published.
+        Rows with the keys rule, reward ("accuracy", "format" or the reward's own name), safe,
+        published.
+
+    Raises:
+        ValueError: The gold is no number, span or box list where the type asks for one.
     """
     rows = []
-    for rule in sorted(rules.ACCURACY):
+    for rule in sorted(BY_TYPE.get(problem_type, ("video_r1",))):
         want = rules.published_gold(rule, gold)
         safe, published = (
             rules.score(rule, completion, want, problem_type, safe=s) for s in (True, False)
@@ -94,7 +111,90 @@ def compare(completion: str, gold: str, problem_type: str = "multiple choice") -
     for rule, check in sorted(rules.FORMATS.items()):
         value = check(completion)
         rows.append({"rule": rule, "reward": "format", "safe": value, "published": value})
+    bare = rules.gold_of(gold)
+    if problem_type in ("numerical", "regression"):
+        extra = _numbers(completion, bare)
+    elif problem_type == "temporal grounding":
+        extra = _spans(completion, bare, duration)
+    else:
+        extra = _boxes(completion, bare) if problem_type == "tracking" else []
+    for rule, reward, safe, published in extra:
+        rows.append({"rule": rule, "reward": reward, "safe": safe, "published": published})
     return rows
+
+
+Extra = list[tuple[str, str, float, float]]
+"""(rule, reward, safe, published)."""
+
+
+def _score(value: float, top: float = 1.0) -> float:
+    return min(top, max(0.0, value)) if math.isfinite(value) else 0.0
+
+
+def _numbers(text: str, gold: str) -> Extra:
+    """Rewards on numbers: the count of AV-Reasoner, SpaceR's MRA, Video-R1's evaluation."""
+    number = numbers.finite(gold)
+    if number is None:
+        raise ValueError(f"{gold[:40]!r} is no finite number. Write digits alone, as in 42.")
+    count = answers.av_accuracy(text, [{"answer": gold}], "dvd_count") / 10
+    answer = rules.answer_of(text)
+    spacer = answers.spacer_numerical(answer, gold)
+    told = numbers.finite(answer)
+    mean = 0.0 if told is None else mra_float32(told, number)
+    return [
+        ("av_reasoner", "count", _score(count), count),
+        ("spacer", "mra", _score(spacer), spacer),
+        ("video_r1", "evaluation mra", mean, mean),
+    ]
+
+
+def _spans(text: str, gold: str, duration: float | None) -> Extra:
+    """Rewards on spans, seconds: Time-R1, VideoChat-R1, Temporal-R1, MUSEG."""
+    golds = intervals.parse_spans(gold)
+    if not golds:
+        raise ValueError(f"{gold[:40]!r} is no span. Write 12.3 to 15.0, several with commas.")
+    one = golds[-1]
+
+    def time_r1(boundary: bool) -> tuple[float, float]:
+        known = {"solution": [one], "durations": [duration or 0.0]}
+        (safe,) = rules.temporal_iou(boundary=boundary)([], [text], **known)
+        found = grounding.leaking_iou({"completions": [text], **known}, boundary=boundary)
+        return safe, found if isinstance(found, float) else found[0]
+
+    rows = [("time_r1", "iou", *time_r1(boundary=False))]
+    if duration:
+        rows.append(("time_r1", "iou_v2", *time_r1(boundary=True)))
+    ordered = grounding.ordered_iou(text, one)
+    rows.append(("videochat_r1", "iou", ordered if one[0] < one[1] else 0.0, ordered))
+    if duration:
+        share = (one[0] / duration, one[1] / duration)
+        half = grounding.tvg_score(text, share, duration)
+        rows.append(("temporal_r1", "iou and format", _score(half), half))
+    short = rules.bounded(text)
+    match = grounding.museg_global(short, golds) + grounding.museg_local(short, golds)
+    rows.append(("museg", "segments", _score(match, 2.0), match))
+    for reward, cited in (("format, times cited", True), ("format", False)):
+        form = grounding.museg_format(short, cited=cited)
+        rows.append(("museg", reward, form if rules.answer_of(text) else 0.0, form))
+    return rows
+
+
+def _boxes(text: str, gold: str) -> Extra:
+    """Rewards on boxes: VideoChat-R1's eight a track, UniVG-R1's first one in pixels."""
+    golds = parse_region(gold)
+    if not golds:
+        raise ValueError(f"{gold[:40]!r} is no list of boxes. Write [[x0, y0, x1, y1], ...].")
+    message = {"completions": [text], "image_path": ["video"], "single_img_with_cot": True}
+    iou = grounding.tracking_iou(text, {"answer": golds})
+    (pixels,) = grounding.univg_iou({**message, "solution": [golds[0]]})
+    (form,) = grounding.univg_format(message)
+    track = parse_region(rules.answer_of(text)) or []
+    return [
+        ("videochat_r1", "iou", track_score(track, golds), iou),
+        ("videochat_r1", "track format", float(bool(track)), grounding.tracking_format(text)),
+        ("univg_r1", "iou", track_score(track[:1], golds[:1]), pixels),
+        ("univg_r1", "box format", form, form),
+    ]
 
 
 def bank() -> list[str]:
@@ -261,8 +361,9 @@ Published rewards hold some holes that a model could find. Our default closes th
 
 {changed}
 
-Safe rules also score each sample by its own type, never call math_verify, read at most
-{rules.ANSWER_LIMIT} characters of a text answer, and take milliseconds on any output.
+Safe rules also score each sample by its own type, pay nothing where there is no gold, never call
+math_verify, and take milliseconds on any output: they read at most {rules.ANSWER_LIMIT} characters
+of an answer, however long the thought before it is.
 """
 
 
@@ -307,7 +408,9 @@ what every rule pays. Nothing leaves this page.
 
 Rules that first ask math_verify (TW-GRPO, SEED-Bench-R1, TinyLLaVA-Video-R1, Video-RTS,
 VidBridge-R1) are shown without it. `long_rl` and `temporal_r1` compare exact values of expressions;
-for them, for numbers and for spans there is `vidpost rewards compare "<completion>" --gold B`."""
+for them there is `vidpost rewards compare "<completion>" --gold B`. With `--type numerical`,
+`--type "temporal grounding" --duration 30` or `--type tracking` it shows the rewards for counts,
+spans and boxes instead of the rules for letters."""
 
 
 def _repairs() -> list[tuple[str, str, str, list[float]]]:

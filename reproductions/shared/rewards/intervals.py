@@ -6,6 +6,7 @@ the plain cases with the choice as a parameter; `official` says who chose what.
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Iterable, Sequence
@@ -20,7 +21,10 @@ Pair = Sequence[float]
 _LEFT, _RIGHT = rf"({RUN}\.?+\d*+)", r"(\d++\.?+\d*+)"
 _TO = re.compile(rf"{_LEFT} (?:to|and) {_RIGHT}")
 _TO_ANY_CASE = re.compile(rf"{_LEFT} (?:to|and) {_RIGHT}", re.IGNORECASE)
-_DASH_OR_TO = re.compile(rf"{_LEFT}\s*+(?:to|-)\s*+{_RIGHT}")
+_SECONDS = r"\d{1,9}+(?:\.\d{1,9}+)?+"
+_ITEM = rf"{_SECONDS}(?: to |-){_SECONDS}"
+_ITEMS = re.compile(rf"{_ITEM}(?:(?:,\s*+|\s++){_ITEM})*+")
+_ENDS = re.compile(rf"({_SECONDS})(?: to |-)({_SECONDS})")
 
 
 def parse_to(text: str, *, ignore_case: bool = True) -> Span | None:
@@ -32,13 +36,10 @@ def parse_to(text: str, *, ignore_case: bool = True) -> Span | None:
     return (float(found[-1][0]), float(found[-1][1])) if found else None
 
 
-def parse_first(text: str) -> Span | None:
-    """The first "12.5 to 17" or "12.5-17", sorted (E.T. Bench)."""
-    found = _DASH_OR_TO.search(text)
-    if not found:
-        return None
-    a, b = float(found.group(1)), float(found.group(2))
-    return min(a, b), max(a, b)
+def parse_all(text: str) -> list[Span]:
+    """All of "1.0 to 2.0, 5.0 to 6.0" whose ends are in order."""
+    found = ((float(a), float(b)) for a, b in _TO_ANY_CASE.findall(text))
+    return [(a, b) for a, b in found if a < b < math.inf]
 
 
 def parse_dashes(text: str) -> list[Span] | None:
@@ -54,6 +55,24 @@ def parse_dashes(text: str) -> list[Span] | None:
         except (ValueError, IndexError):
             return None
     return spans
+
+
+def parse_spans(gold: str) -> list[Span]:
+    """The one or more segments of a gold, seconds; [] if anything else stands in it.
+
+    Read are "1.0 to 2.0, 5.0 to 6.0", MUSEG's "1.0-2.0 5.0-6.0" and "[[1.0, 2.0], [5.0, 6.0]]".
+    """
+    text = gold.strip()
+    if not text.startswith("["):
+        found = _ENDS.findall(text) if _ITEMS.fullmatch(text) else []
+        return [(float(start), float(end)) for start, end in found]
+    try:
+        value = json.loads(text)
+        rows = value if isinstance(value[0], list) else [value]
+        spans = [(float(start), float(end)) for start, end in rows]
+    except (ValueError, TypeError, IndexError, OverflowError, RecursionError):
+        return []
+    return spans if all(math.isfinite(x) for span in spans for x in span) else []
 
 
 def clock(text: str) -> float:

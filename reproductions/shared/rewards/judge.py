@@ -15,11 +15,6 @@ Judge = Callable[[str, str, str], float]
 """(question, answer, reference) -> score in [0, 1]. Any function is a scripted judge."""
 
 
-def same_words(question: str, answer: str, reference: str) -> float:
-    """1.0 if answer and reference have the same words in the same order, case ignored."""
-    return float(answer.lower().split() == reference.lower().split())
-
-
 def key(question: str, answer: str, reference: str) -> str:
     """Stable name of one question to a judge (sha256 of the three texts)."""
     return hashlib.sha256(json.dumps([question, answer, reference]).encode()).hexdigest()

@@ -27,9 +27,20 @@ WORDS = {w: i for i, w in enumerate(UNITS)} | {w: 10 * i for i, w in enumerate(T
 SCALED = {*WORDS, "hundred", "thousand"}
 
 
+MOST_THRESHOLDS = 10_000
+
+
 def mra_thresholds(start: float = 0.5, end: float = 0.95, interval: float = 0.05) -> list[float]:
-    """Confidence thresholds start, .., end, evenly spaced (10 by default)."""
-    n = int((end - start) / interval + 2)
+    """Confidence thresholds start, .., end, evenly spaced (10 by default).
+
+    Raises:
+        ZeroDivisionError: The interval is 0.
+        ValueError: There would be more than `MOST_THRESHOLDS`.
+    """
+    steps = (end - start) / interval
+    if not abs(steps) < MOST_THRESHOLDS:
+        raise ValueError(f"{steps:g} thresholds are more than {MOST_THRESHOLDS}")
+    n = int(steps + 2)
     step = (end - start) / (n - 1) if n > 1 else 0.0
     return [start + i * step for i in range(n - 1)] + [end]
 

@@ -4,7 +4,8 @@
 are named after the project whose published code scores that way (repository and commit in
 `official`). `safe=True`, our default, closes what a model could exploit or a run could die of:
 
-- an empty answer is never right (in several projects "" == "" is);
+- an empty answer is never right, nor is any answer to an empty gold (in several projects "" == ""
+  is);
 - "nan" and "inf" are no numbers;
 - no call of math_verify, whose result depends on its version and on signals;
 - every sample is scored by its own problem type, and the score is finite.
@@ -17,14 +18,20 @@ from __future__ import annotations
 import math
 import re
 import sys
-from bisect import bisect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from reproductions.shared.method import RewardFunction
 from reproductions.shared.rewards import choice, length, maths, numbers
-from reproductions.shared.rewards.boxes import parse_boxes, track_score
-from reproductions.shared.rewards.intervals import boundary_iou, parse_to, tiou
+from reproductions.shared.rewards.boxes import parse_region, track_score
+from reproductions.shared.rewards.intervals import (
+    boundary_iou,
+    parse_all,
+    parse_spans,
+    parse_to,
+    set_iou,
+    tiou,
+)
 from reproductions.shared.rewards.tags import (
     count_tags,
     extract_tag,
@@ -39,8 +46,26 @@ Rule = Callable[[str, str, str, bool], float]
 """(completion, gold, problem_type, safe) -> score. The gold comes with or without answer tags."""
 
 ANSWER_LIMIT = 2000
-"""Safe text and span rules read so many characters of an answer, which bounds their cost."""
+"""Safe rules read so many characters of an answer, which bounds their cost (`answer_of`)."""
 BLANKS = "".join(c for c in map(chr, range(sys.maxunicode + 1)) if c.isspace())
+
+
+def answer_of(
+    completion: str, tag: str = "answer", *, which: Literal["first", "last"] = "first"
+) -> str:
+    """Content of a tag, at most `ANSWER_LIMIT` characters of it, stripped; "" without the tag.
+
+    The tag is looked for in the whole completion, so that no thought is too long for an answer.
+    """
+    return extract_tag(completion, tag, which=which)[:ANSWER_LIMIT]
+
+
+def bounded(completion: str, tag: str = "answer", limit: int = ANSWER_LIMIT) -> str:
+    """The completion with the content of its first `tag` cut to `limit`; all else stays."""
+    start = completion.find(f"<{tag}>") + len(tag) + 2
+    end = completion.find(f"</{tag}>", start)
+    whole = start < len(tag) + 2 or end <= start + limit
+    return completion if whole else completion[: start + limit] + completion[end:]
 
 
 def gold_of(gold: str) -> str:
@@ -56,7 +81,7 @@ def typed_score(pred: str, gold: str, problem_type: str, safe: bool) -> float:
     """Video-R1's score of an extracted answer: letter, rounded number, 1 - WER, ROUGE, error.
 
     Officially the answer "nan" earns the full regression reward. Safe adds "temporal grounding",
-    scored by tIoU, and "tracking", scored by the mean box IoU.
+    scored by tIoU (several spans: of their union), and "tracking", scored by the mean box IoU.
     """
     if safe:
         pred = pred[:ANSWER_LIMIT]
@@ -79,10 +104,13 @@ def typed_score(pred: str, gold: str, problem_type: str, safe: bool) -> float:
             return float(not safe and math.isnan(abs(p - g) / (abs(g) + 1e-9)))
         return numbers.relative_score(p, g)
     if safe and problem_type == "temporal grounding":
+        several = parse_spans(gold)
+        if len(several) > 1:
+            return set_iou(parse_all(pred), several)
         a, b = parse_to(pred), parse_to(gold)
         return tiou(a, b) if a and b else 0.0
     if safe and problem_type == "tracking":
-        boxes, true = parse_boxes(pred), parse_boxes(gold)
+        boxes, true = parse_region(pred), parse_region(gold)
         return track_score(boxes, true) if boxes and true else 0.0
     return 0.0
 
@@ -126,7 +154,11 @@ def tinyllava_video_r1(completion: str, gold: str, problem_type: str, safe: bool
 
 
 _TOLD = re.compile(r":\s*+([A-Za-z])")
-_FINAL, _CORRECT = (re.compile(x, re.IGNORECASE) for x in ("final answer", "correct answer"))
+_PHRASES = tuple(
+    (part, re.compile(phrase, re.IGNORECASE))
+    for part, phrase in (("al an", "final answer"), ("ect an", "correct answer"))
+)
+"""Phrases, each with a part that is quick to look for: its letters have no second lower case."""
 
 
 def video_rts_student(text: str) -> str:
@@ -137,17 +169,20 @@ def video_rts_student(text: str) -> str:
     found = find_tag(text)
     if found is not None:
         return found
-    told = [(m.start(), m.group(1)) for m in _TOLD.finditer(text)]
-    for phrase in (_FINAL, _CORRECT):
-        end = -1
-        for at in phrase.finditer(text):
+    lower = text.lower()
+    for part, phrase in _PHRASES:
+        end, told = -1, None
+        for at in phrase.finditer(text) if part in lower else ():
             if at.start() < end:
                 continue  # a later place on the line finds no more
+            if told is None or told.start() < at.end():
+                told = _TOLD.search(text, at.end())
+            if told is None:
+                break
             end = text.find("\n", at.end())
             end = len(text) if end < 0 else end
-            first = bisect(told, (at.end(), ""))
-            if first < len(told) and told[first][0] < end:
-                return told[first][1]
+            if told.start() < end:
+                return told.group(1)
     return choice.leading_letter(text)
 
 
@@ -303,7 +338,8 @@ def score(rule: str, completion: str, gold: str, problem_type: str, *, safe: boo
     value = ACCURACY[rule](completion, gold, problem_type, safe)
     if not safe:
         return value
-    if not math.isfinite(value) or not completion.strip() or find_tag(completion) == "":
+    empty = not gold_of(gold) or not completion.strip() or find_tag(completion) == ""
+    if empty or not math.isfinite(value):
         return 0.0
     return min(1.0, max(0.0, value))
 
@@ -447,7 +483,7 @@ def temporal_iou(
         golds, durations = column(columns, "solution", n, ""), column(columns, "durations", n, 0.0)
         scores = []
         for completion, gold, duration in zip(completions, golds, durations, strict=True):
-            pred = parse_to(extract_tag(text_of(completion), which="last")[:ANSWER_LIMIT])
+            pred = parse_to(answer_of(text_of(completion), which="last"))
             want = _span(gold)
             if not pred or not want:
                 scores.append(0.0)

@@ -22,6 +22,8 @@ _FLOAT32_FUNCTIONS = re.compile(
 )
 _UNORDERED = re.compile(r"parse_open_response")
 _MAPS = re.compile(r"MAP_DATA is a global: (\{.*\})")
+_FIELDS = {"repo": str, "function": str, "input": dict, "note": str, "error": str}
+_OPTIONAL = ("note", "error")
 LINE_LIMIT = 2_000_000
 
 
@@ -100,15 +102,19 @@ def rows(path: Path) -> Iterator[dict[str, Any]]:
     Raises:
         ValueError: Naming file and line of anything that is not a case.
     """
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, 1):
+    with path.open("rb") as file:
+        for number, line in enumerate(iter(lambda: file.readline(LINE_LIMIT + 1), b""), 1):
             if not line.strip():
                 continue
             place = f"{path}:{number}"
             if len(line) > LINE_LIMIT:
-                raise ValueError(f"{place}: line over {LINE_LIMIT} characters; split the case")
+                raise ValueError(f"{place}: line over {LINE_LIMIT} bytes; split the case")
             try:
-                row = json.loads(line)
+                row = json.loads(line.decode("utf-8"))
+            except UnicodeDecodeError as error:
+                raise ValueError(
+                    f"{place}: byte {error.start + 1} is no UTF-8; save the file as UTF-8"
+                ) from error
             except (ValueError, RecursionError) as error:
                 raise ValueError(f"{place}: not JSON ({error}); write one case a line") from error
             missing = {"repo", "function", "input", "output"} - set(
@@ -116,6 +122,13 @@ def rows(path: Path) -> Iterator[dict[str, Any]]:
             )
             if missing:
                 raise ValueError(f"{place}: no {', '.join(sorted(missing))}; see golden/README.md")
+            for key, kind in _FIELDS.items():
+                value = row.get(key)
+                if not isinstance(value, kind) and not (value is None and key in _OPTIONAL):
+                    raise ValueError(
+                        f"{place}: {key} is {type(value).__name__}, not {kind.__name__}; "
+                        "see golden/README.md"
+                    )
             yield row
 
 
@@ -135,8 +148,10 @@ def verify(path: Path, show: int = 3) -> list[Result]:
             continue
         try:
             same, ours = agrees(row)
-        except Exception as error:  # a crash of ours is a difference like any other
-            same, ours = False, f"{type(error).__name__}: {error}"
+        except Exception as error:
+            # A crash of ours is a difference like any other, unless the published code died of it.
+            same = row.get("error") == type(error).__name__
+            ours = f"{type(error).__name__}: {error}"
         result.agreed += same
         if not same and len(result.differences) < show:
             asked = json.dumps(row["input"], ensure_ascii=False)[:300]

@@ -8,6 +8,7 @@ from reproductions.methods.museg.method import (
     cited_form,
     form,
     prepare_data,
+    prompt,
     segments,
     shape_rewards,
 )
@@ -15,6 +16,7 @@ from reproductions.shared.method import Context, Group, Sample
 
 FIRST = Context(stage="cited")
 SECOND = Context(stage="rl")
+STAGES = ("sft", "cited", "rl")
 
 
 def answer(text, thought="1.0s red"):
@@ -43,6 +45,37 @@ def match(text, gold):
 )
 def test_matching(text, gold, expected):
     assert match(text, gold) == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "gold",
+    [[[1.0, 2.0], [5.0, 6.0]], "[[1.0, 2.0], [5.0, 6.0]]", "<answer>1.0-2.0 5.0-6.0</answer>"],
+)
+def test_golds_as_they_are_published(gold):
+    assert match("1.0-2.0 5.0-6.0", gold) == pytest.approx(2.0, abs=1e-5)
+
+
+def test_an_empty_answer_is_paid_for_in_the_official_code_alone():
+    for reward in (form, cited_form):
+        for text, paid in ((answer(""), [0.0, 1.0]), (answer("1.0 to 2.0", "1.0 2.0"), [1.0] * 2)):
+            found = [
+                reward(prompts=[""], completions=[text], context=[Context(variant=v)])[0]
+                for v in ("paper", "official_code")
+            ]
+            assert found == paid
+
+
+def test_the_first_phase_asks_for_the_times_that_it_pays_for():
+    sample = Sample(
+        id="g", question="When?", answer="1.0 to 2.0", problem_type="temporal grounding"
+    )
+    asks = {s: [prompt(x) for x in prepare_data([sample] * 2, Context(stage=s))] for s in STAGES}
+    ask = "Name its times in the thought."
+    assert {s: [ask in p for p in prompts] for s, prompts in asks.items()} == {
+        "sft": [False, True],
+        "cited": [True, True],
+        "rl": [False, False],
+    }
 
 
 def test_a_missing_segment_is_padded_far_away():
@@ -80,8 +113,9 @@ def test_counted_objects_become_questions_with_several_segments():
     )
     ground = Sample(id="g", question="When?", answer="1.0 to 2.0", task="temporal_grounding")
     first, second = prepare_data([count, ground], FIRST)
+    assert first.meta["cited"] and second.meta["cited"]
     assert (first.question, first.answer) == ("When does red appear?", "1.0 to 2.0, 5.0 to 6.0")
     assert first.rationale == "1.0s red; 5.0s red: 1.0 to 2.0, 5.0 to 6.0"
-    assert second == ground
+    assert second.id == "g"
     learnt = prepare_data([count, ground], Context(stage="sft"))
     assert [s.answer for s in learnt] == ["1.0 to 2.0, 5.0 to 6.0", "2", "1.0 to 2.0"]

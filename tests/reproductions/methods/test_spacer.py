@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 
@@ -48,6 +49,14 @@ def test_the_map_of_a_clip():
         for r in METHOD.rewards
     ]
     assert scores == [1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("cells", [{"red": [[2, 6]], "blue": [[9, 9]]}, {"green": [[1, 1]]}])
+def test_a_map_behind_a_long_thought_counts_no_less(cells):
+    """Else a worthless map would be no map at all, which costs nothing."""
+    text = f"<think>{'I look. ' * 1000}<map>{json.dumps(cells)}</map></think><answer>A</answer>"
+    found = cognitive_map(prompts=[""], completions=[text], sample=[SAMPLE])
+    assert found == [drawn(json.dumps(cells))] and found != [-1.0]
 
 
 def test_map_scores_by_hand():

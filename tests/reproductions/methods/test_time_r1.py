@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from reproductions.methods.time_r1 import method
 from reproductions.methods.time_r1.method import boundary_iou, prepare_data
 from reproductions.shared.method import Context, Sample
+from vidpost.catalog.preset import load_preset
 
 RL, SFT = Context(stage="rl"), Context(stage="sft")
 
@@ -60,3 +63,11 @@ def test_too_many_samples_are_thinned_evenly_over_difficulty(monkeypatch):
     monkeypatch.setattr(method, "MOST", 3)
     given = [sample(str(d), difficulty=d) for d in (10, 20, 30, 40, 50)]
     assert [s.id for s in prepare_data(given, RL)] == ["50", "30", "10"]
+
+
+def test_the_length_of_a_completion_is_that_of_most_scripts():
+    """200 in the scripts; the one for filtered samples has 20, so it cannot be the source."""
+    path = Path(method.__file__).with_name("paper.yaml")
+    preset = load_preset(path)
+    assert preset.stages["rl"].max_completion_length == 200
+    assert "run_rl_SF.sh has 20" in preset.sources["stages.rl.max_completion_length"]

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from reproductions.methods.univg_r1.method import advantages, region_iou
+from reproductions.methods.univg_r1.method import advantages, form, prompt, region_iou
 from reproductions.shared.method import Context, Group, Sample
 
 
@@ -21,12 +21,47 @@ def iou(answer, gold):
         ("[[0, 0, 2, 2]]", "[[0, 0, 2, 4]]", 0.5),
         ("[[0, 0, 2, 2], [0, 0, 1, 1]]", "[[0, 0, 2, 4], [0, 0, 1, 1]]", 0.75),
         ("[[0, 0, 2, 2]]", "[[0, 0, 2, 4], [0, 0, 1, 1]]", 0.0),
+        ("(1,2),(30,40)", "(1,2),(30,40)", 1.0),
+        ("(1,2),(30,40)", "[[1, 2, 30, 40]]", 1.0),
+        ("[1, 2, 30, 40]", "[1, 2, 30, 40]", 1.0),
+        ("(0, 0), (2, 2)", "(0,0),(2,4)", 0.5),
+        ("(0,0),(2,2) or so", "(0,0),(2,4)", 0.0),
         ("somewhere", "[[0, 0, 2, 4]]", 0.0),
         ("2.0 to 6.0", "[[0, 0, 2, 4]]", 0.0),
     ],
 )
 def test_iou_of_spans_and_boxes(answer, gold, expected):
     assert iou(answer, gold) == expected
+
+
+def test_thin_boxes_never_overlap_in_the_official_code():
+    text = "<answer>(0,0),(1,9)</answer>"
+    columns = {"prompts": [""], "completions": [text], "solution": ["(0,0),(1,9)"]}
+    assert region_iou(**columns) == [1.0]
+    assert region_iou(**columns, context=[Context(variant="official_code")]) == [0.0]
+
+
+@pytest.mark.parametrize(
+    ("text", "gold", "paid"),
+    [
+        ("<think>r</think><answer>(1,2),(3,4)</answer>", "(1,2),(3,4)", 1.0),
+        ("Well. <think>r</think> <answer>(9,9),(9,9)</answer>", "(1,2),(3,4)", 1.0),
+        ("<think>r</think><answer>a box</answer>", "(1,2),(3,4)", 0.0),
+        ("<answer>(1,2),(3,4)</answer>", "(1,2),(3,4)", 0.0),
+        ("<think>r</think><answer>a span</answer>", "1.0 to 2.0", 1.0),
+        ("Well. <think>r</think><answer>a span</answer>", "1.0 to 2.0", 0.0),
+    ],
+)
+def test_the_format_of_a_box_is_a_box(text, gold, paid):
+    assert form(prompts=[""], completions=[text], solution=[gold]) == [paid]
+
+
+def test_a_published_gold_is_asked_for_in_its_form():
+    asks = [
+        prompt(Sample(id="s", question="Where?", answer=a, problem_type="tracking"))
+        for a in ("(1,2),(3,4)", "[[1, 2, 3, 4]]")
+    ]
+    assert ["(x0,y0),(x1,y1)" in ask for ask in asks] == [True, False]
 
 
 def group(overlap):

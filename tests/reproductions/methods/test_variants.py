@@ -30,15 +30,20 @@ VIDEO = Sample(id="v", question="?", answer="A", video="v.mp4")
 
 NO_VARIANT = {
     ("av_reasoner", "Order of the tasks"): "the paper's curriculum is in neither source",
+    ("chain_of_frames", "Base model"): "a preset key, and no loader for InternVL",
+    ("museg", "Form of the answer"): "both are read and scored alike",
+    ("museg", "Prompt of the two phases"): "ours is the official code's",
     ("rrpo", "Phrases without an unmarked token"): "both rules agree on our pairs",
     ("rrpo", "Sign of the KL term"): "a misprint: the formula would train away from the reference",
     ("rrpo", "Where rejected answers come from"): "the official program is not released",
     ("rrpo", "How phrases are found"): "two official codes; tags need a language model",
+    ("time_r1", "Longest completion"): "a preset key: --set stages.rl.max_completion_length=20",
     ("time_r1", "Loss"): "a preset key: --set stages.rl.loss_type=bnpo",
     ("time_r1", "Empty span"): "the official code raises, or repeats the sample before",
     ("tpo", "Training settings"): "the official training code is not released",
     ("tw_grpo", "What the weights compare"): "the paper's words and the code's formula agree",
     ("tw_grpo", "Share of inverted questions"): "no share in either source",
+    ("univg_r1", "Form of the answer"): "all forms are read and scored alike",
     ("veripo", "The verifier"): "the official training code is not released",
     ("veripo", "Easy questions between rounds"): "the official training code is not released",
     ("viarl", "KL in the reward"): "the code's estimator is not in our notes",
@@ -72,6 +77,14 @@ def test_every_disagreement_has_both_variants_or_a_reason():
         else:
             assert "with variant official_code" not in ours, f"{name}, {topic}: not lacking"
     assert set(NO_VARIANT) <= found, set(NO_VARIANT) - found
+
+
+def test_every_reproduction_is_on_its_rung():
+    """Also where the authors published no code: the entry says so (`no_code`)."""
+    methods = load(ROOT).methods
+    there = {p.parent.name for p in (ROOT / "reproductions/methods").glob("*/mini.yaml")}
+    assert not [m for m in sorted(there) if methods[m].status not in ("runnable", "reproduced")]
+    assert methods["deepvideo_r1"].no_code and methods["tempsamp_r1"].no_code
 
 
 def group(accuracy, shuffled=(), **scores):

@@ -68,6 +68,10 @@ def test_which_numbers_are_valid(frames, paper, official):
     assert bool(official) == bool(viarl_index(text, 2, 32))
 
 
+def test_frames_behind_a_long_thought_are_read():
+    assert chosen(f"<think>{'I look. ' * 1000}</think><index>3, 1</index>", 32, PAPER) == (1, 3)
+
+
 def rewards(completions, context, engine):
     n = len(completions)
     columns = {"sample": [SAMPLE] * n, "solution": ["B"] * n}

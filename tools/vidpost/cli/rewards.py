@@ -10,19 +10,16 @@ import click
 
 from vidpost.cli.main import UserError
 
-PROBLEM_TYPES = (
-    "multiple choice",
-    "numerical",
-    "OCR",
-    "free-form",
-    "regression",
-    "temporal grounding",
-)
-
 
 @click.group()
 def rewards() -> None:
-    """Check and compare the rules by which answers are scored."""
+    """Check and compare the rules by which answers are scored.
+
+    \b
+    Examples:
+      vidpost rewards compare "<answer>B</answer>" --gold B
+      vidpost rewards verify cases.jsonl
+    """
 
 
 @rewards.command()
@@ -36,6 +33,11 @@ def verify(files: tuple[Path, ...], as_json: bool, show: int) -> None:
 
     FILES hold one case a line: repo, function, input, output (or error). Exit code 1 if any case
     differs or is of a function that we do not have.
+
+    \b
+    Examples:
+      vidpost rewards verify cases.jsonl
+      vidpost rewards verify cases/*.jsonl --json
     """
     from reproductions.shared.rewards.verify import verify as compare_file
 
@@ -67,24 +69,45 @@ def verify(files: tuple[Path, ...], as_json: bool, show: int) -> None:
 @click.option(
     "--type",
     "problem_type",
-    default=PROBLEM_TYPES[0],
+    default="multiple choice",
     show_default=True,
-    type=click.Choice(PROBLEM_TYPES),
-    help="Type of the question.",
+    metavar="TYPE",
+    help="Type of the question, such as numerical, temporal grounding or tracking.",
+)
+@click.option(
+    "--duration", type=click.FloatRange(0, min_open=True), help="Seconds of the video, for spans."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a rule.")
-def compare(completion: str, gold: str, problem_type: str, as_json: bool) -> None:
-    """Show what every rule gives for COMPLETION ("-" reads it from standard input)."""
+def compare(
+    completion: str, gold: str, problem_type: str, duration: float | None, as_json: bool
+) -> None:
+    """Show what every rule gives for COMPLETION ("-" reads it from standard input).
+
+    Rules for letters are left out where the question has no options. "safe" is what we train
+    with, "published" what the project's own code gives.
+
+    \b
+    Examples:
+      vidpost rewards compare "<answer>B</answer>" --gold B
+      vidpost rewards compare "from 3 s to 7 s" --gold "2 to 6" --type "temporal grounding"
+      vidpost rewards compare - --gold 12 --type numerical < completion.txt
+    """
+    from reproductions.shared.prompts import ANSWER_FORMS
     from reproductions.shared.rewards.compare import compare as compare_rules
 
+    if problem_type not in ANSWER_FORMS:
+        raise UserError(f"--type: {problem_type!r} is unknown. Use {', '.join(ANSWER_FORMS)}.")
     if completion == "-":
         completion = sys.stdin.read(1_000_000)
-    rows = compare_rules(completion, gold, problem_type)
+    try:
+        rows = compare_rules(completion, gold, problem_type, duration)
+    except ValueError as error:
+        raise UserError(f"--gold: {error}") from None
     if as_json:
         for row in rows:
             click.echo(json.dumps(row, ensure_ascii=False))
         return
-    click.echo(f"{'rule':24} {'reward':10} {'safe':>6} {'published':>10}")
+    click.echo(f"{'rule':24} {'reward':20} {'safe':>6} {'published':>10}")
     for row in rows:
         safe, published = (f"{row[k]:.4g}" for k in ("safe", "published"))
-        click.echo(f"{row['rule']:24} {row['reward']:10} {safe:>6} {published:>10}")
+        click.echo(f"{row['rule']:24} {row['reward']:20} {safe:>6} {published:>10}")

@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 from reproductions.shared.rewards import (
@@ -358,7 +359,7 @@ def museg_format(completion: str, *, cited: bool) -> float:
         for stamp in (str(x) for span in spans for x in span):
             # The point of the number is a wildcard in the published pattern.
             pattern = ".".join(re.escape(part) for part in stamp.split("."))
-            if not 1 <= len(re.findall(pattern, thought)) <= 10:
+            if not 1 <= sum(1 for _ in islice(re.finditer(pattern, thought), 11)) <= 10:
                 return 0.6
     return 1.0
 

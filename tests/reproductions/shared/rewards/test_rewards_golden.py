@@ -77,6 +77,48 @@ def test_verify_names_file_and_line_of_a_bad_case(tmp_path: Path, line: str) -> 
     assert "bad.jsonl:1: " in result.output
 
 
+BAD_FIELDS = ({"repo": ["a"]}, {"function": {"a": 1}}, {"input": 5}, {"note": 3}, {"error": []})
+
+
+@pytest.mark.parametrize("change", BAD_FIELDS, ids=lambda c: next(iter(c)))
+def test_a_field_of_the_wrong_kind_is_named(tmp_path: Path, change: dict[str, object]) -> None:
+    result = CliRunner().invoke(rewards, ["verify", str(_file(tmp_path, **change))])
+    assert result.exit_code == 2
+    assert f"cases.jsonl:1: {next(iter(change))} is " in result.output
+
+
+def test_bytes_that_are_no_text_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "bad.jsonl"
+    path.write_bytes(b"\n{}\xff\n")
+    result = CliRunner().invoke(rewards, ["verify", str(path)])
+    assert result.exit_code == 2
+    assert "bad.jsonl:2: byte 3 is no UTF-8; save the file as UTF-8" in result.output
+
+
+@pytest.mark.parametrize(
+    ("change", "agreed"),
+    [
+        ({"interval": 0.0}, True),  # the published code died of it too
+        ({"end": 1e300}, False),
+        ({"end": 1e300, "interval": 1e-300}, False),
+    ],
+)
+def test_thresholds_without_number_end_at_once(
+    tmp_path: Path, change: dict[str, float], agreed: bool
+) -> None:
+    asked = {"pred": 9.5, "target": 10.0, "start": 0.5, "end": 0.95, "interval": 0.05} | change
+    path = _file(
+        tmp_path,
+        repo="vision-x-nyu/thinking-in-space",
+        function="mean_relative_accuracy",
+        input=asked,
+        output=None,
+        error="ZeroDivisionError",
+    )
+    (result,) = verify(path)
+    assert result.agreed == agreed
+
+
 def test_a_wrong_result_is_not_close() -> None:
     assert not close([0.1], [0.10001])
     assert not close([1.0, 0.0], [1.0])
@@ -106,3 +148,65 @@ def test_compare_reads_standard_input() -> None:
     )
     assert result.exit_code == 0
     assert "video_r1" in result.output
+
+
+def _table(completion: str, gold: str, kind: str, *more: str) -> dict[tuple[str, str], list[float]]:
+    arguments = ["compare", completion, "--gold", gold, "--type", kind, "--json", *more]
+    result = CliRunner().invoke(rewards, arguments)
+    assert result.exit_code == 0, result.output
+    rows = map(json.loads, result.output.splitlines())
+    return {(r["rule"], r["reward"]): [r["safe"], r["published"]] for r in rows}
+
+
+def test_spans_are_compared_by_the_rules_for_spans() -> None:
+    far = _table("<answer>100 to 200</answer>", "4 to 6", "temporal grounding")
+    assert far["time_r1", "iou"] == far["videochat_r1", "iou"] == [0.0, 0.0]
+    assert not {("time_r1", "accuracy"), ("videochat_r1", "accuracy")} & set(far)
+    near = _table(
+        "<think>5.0 6.0</think><answer>5 to 6</answer>",
+        "4 to 6",
+        *("temporal grounding", "--duration", "10"),
+    )
+    assert near["time_r1", "iou"] == near["videochat_r1", "iou"] == [0.5, 0.5]
+    assert near["time_r1", "iou_v2"] == pytest.approx([0.45, 0.45])
+    assert near["museg", "segments"][1] == 0.0  # it reads 5-6
+    dashes = _table("<think>5.0 6.0</think><answer>5-6</answer>", "4 to 6", "temporal grounding")
+    assert dashes["museg", "segments"] == pytest.approx([2 / 3 + 0.75] * 2, abs=1e-5)
+    assert dashes["museg", "format, times cited"] == [1.0, 1.0]
+    json_ = '<think>r</think><answer>{"start_time": "4", "end_time": "6"}</answer>'
+    form = _table(json_, "4 to 6", "temporal grounding", "--duration", "10")
+    assert form["temporal_r1", "iou and format"] == pytest.approx([1.0, 1.0])
+
+
+def test_numbers_are_compared_by_the_rules_for_numbers() -> None:
+    table = _table("<answer>7</answer>", "42", "numerical")
+    assert not {("time_r1", "accuracy"), ("videochat_r1", "accuracy")} & set(table)
+    assert {key for key, row in table.items() if any(row)} == {("av_reasoner", "count")}
+    near = _table("<answer>37</answer>", "40", "numerical")  # an error of 7.5 %
+    assert near["av_reasoner", "count"] == pytest.approx([0.925, 0.925])
+    assert near["spacer", "mra"] == pytest.approx([0.9, 0.9])
+    assert near["video_r1", "evaluation mra"] == pytest.approx([0.9, 0.9])
+
+
+def test_tracks_are_compared_by_the_rules_for_boxes() -> None:
+    eight = [[0, 0, 10, 10]] * 8
+    table = _table(f"<think>r</think><answer>{eight}</answer>", str(eight), "tracking")
+    assert table["video_r1", "accuracy"] == [1.0, 0.0]
+    assert table["videochat_r1", "iou"] == table["videochat_r1", "track format"] == [1.0, 1.0]
+    box = _table("<think>r</think><answer>(0,0),(10,10)</answer>", "(0,0),(10,10)", "tracking")
+    assert box["univg_r1", "iou"] == box["univg_r1", "box format"] == [1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "gold", "message"),
+    [
+        ("temporal grounding", "soon", "'soon' is no span"),
+        ("numerical", "many", "'many' is no finite number"),
+        ("tracking", "there", "'there' is no list of boxes"),
+        ("essay", "B", "'essay' is unknown. Use multiple choice,"),
+    ],
+)
+def test_a_gold_that_does_not_fit_is_refused(kind: str, gold: str, message: str) -> None:
+    arguments = ["compare", "x", "--gold", gold, "--type", kind]
+    result = CliRunner().invoke(rewards, arguments)
+    assert result.exit_code == 2 and message in result.output

@@ -53,6 +53,61 @@ def test_an_unknown_rule_is_named_with_its_alternatives() -> None:
         rules.format_reward("x")
 
 
+@pytest.mark.parametrize("rule", rules.ACCURACY)
+@pytest.mark.parametrize("completion", ["!!!", "<answer>.</answer>", "<answer>7</answer>", "."])
+def test_nothing_is_right_without_a_gold(rule: str, completion: str) -> None:
+    for gold in ("", " ", "<answer> </answer>"):
+        for kind in ("multiple choice", "numerical", "OCR", "free-form", "regression"):
+            assert rules.score(rule, completion, gold, kind) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("gold", "spans"),
+    [
+        ("1.0 to 2.0", [(1.0, 2.0)]),
+        ("1.0 to 2.0, 5 to 6.0", [(1.0, 2.0), (5.0, 6.0)]),
+        ("1.0-2.0 5.0-6.0", [(1.0, 2.0), (5.0, 6.0)]),
+        ("[[1.0, 2.0], [5, 6]]", [(1.0, 2.0), (5.0, 6.0)]),
+        ("[1, 2]", [(1.0, 2.0)]),
+        ("1.0 to 2.0, later", []),
+        ("[[1, 2], [3]]", []),
+        ("[[1, NaN]]", []),
+        ("[" * 100_000, []),
+        ("", []),
+        ("B", []),
+    ],
+)
+def test_published_golds_with_one_or_more_spans(
+    gold: str, spans: list[tuple[float, float]]
+) -> None:
+    assert intervals.parse_spans(gold) == spans
+
+
+def test_several_spans_are_scored_by_their_union() -> None:
+    """Of 2 seconds 1 is found, and nothing beside it."""
+    gold = "1.0 to 2.0, 5.0 to 6.0"
+    assert _accuracy(gold, gold, "temporal grounding") == 1.0
+    assert _accuracy("5.0 to 6.0", gold, "temporal grounding") == 0.5
+
+
+@pytest.mark.parametrize("text", ["(1,2),(30,40)", "[1, 2, 30, 40]", "[[1, 2, 30, 40]]"])
+def test_a_box_is_read_in_every_published_form(text: str) -> None:
+    assert boxes.parse_region(text) == [[1, 2, 30, 40]]
+    assert _accuracy(text, "(1, 2), (30, 40)", "tracking") == 1.0
+    assert boxes.parse_region(f"{text} or so") is None
+    assert boxes.parse_region("[(1, 2, 30, 40), (0, 0, 1, 1)]") == [[1, 2, 30, 40], [0, 0, 1, 1]]
+    assert boxes.parse_region("[]") is None
+
+
+def test_only_the_answer_is_cut() -> None:
+    text = f"<think>{'x' * 5000}</think><answer>{'y' * 5000}</answer>z"
+    limit = rules.ANSWER_LIMIT
+    assert rules.answer_of(text) == "y" * limit
+    assert rules.bounded(text) == text.replace("y" * 5000, "y" * limit)
+    assert rules.bounded(text, "map") == text
+    assert rules.bounded("<answer>" + "y" * 5000) == "<answer>" + "y" * 5000
+
+
 def test_each_sample_has_its_own_problem_type() -> None:
     columns = {"solution": ["2", "B"], "problem_type": ["numerical", "multiple choice"]}
     completions = [THINK.format("2"), THINK.format("B")]
@@ -251,7 +306,7 @@ def test_a_recorded_judge_asks_once(tmp_path: Path) -> None:
 
     def expensive(question: str, answer: str, reference: str) -> float:
         asked.append(answer)
-        return judge.same_words(question, answer, reference)
+        return float(answer.lower() == reference.lower())
 
     path = tmp_path / "judge.jsonl"
     reward = judge.judged(judge.Recorded(path, expensive))
