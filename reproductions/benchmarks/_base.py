@@ -67,6 +67,18 @@ Rule = Callable[[Sample, Any], Graded]
 Numbers = Callable[[Sequence[Sample], Sequence[Graded]], dict[str, Number]]
 
 
+def means(
+    graded: Sequence[Graded], unit: str = "items", names: Sequence[str] | None = None
+) -> dict[str, Number]:
+    """Means over all answers of their values, or of those with the names."""
+    n = len(graded)
+    names = list(graded[0].values if graded else ()) if names is None else names
+    return {
+        name: Number(sum(g.values[name] for g in graded) / n if n else 0.0, n, unit=unit)
+        for name in names
+    }
+
+
 @dataclass(frozen=True)
 class Shape:
     """How answers of one form are read and scored.

@@ -2,7 +2,11 @@
 
 A folder a benchmark holds answers.jsonl (raw, continued where it stopped), predictions.jsonl
 (graded under the rule), missing.json and card.yaml. Shards write answers of their own; the call
-without a shard takes them over. What cannot be asked or fails is counted and stands on the card.
+without a shard takes them over. What cannot be asked, fails or is cut off is counted and stands on
+the card.
+
+The headline is the number of the first of the benchmark's metrics that was computed; the card names
+that metric.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
+from textwrap import shorten
 from typing import Any
 
 from reproductions.shared import processes
@@ -40,6 +45,39 @@ RESAMPLES = 400
 """Draws of the bootstrap over videos, for scores that are no mean of the items' values."""
 SHOWN = 5
 """Missing videos that a card names; missing.json has all."""
+KINDS = 3
+"""Kinds of failure that a card names; predictions.jsonl has all."""
+
+CORPUS = ("CIDEr", *(f"BLEU-{n}" for n in range(1, 5)))
+"""Scores of a set as a whole: each draw of a bootstrap would take as long as the scoring."""
+
+METRICS: dict[str, tuple[str, ...]] = {
+    "acc_at_gqa": ("Acc@GQA",),
+    "acc_at_iou": ("Acc@IoU",),
+    "accuracy": ("accuracy",),
+    "average_overlap": ("AO",),
+    "bleu": ("BLEU-4",),
+    "cider": ("CIDEr",),
+    "circular_accuracy": ("circular accuracy",),
+    "f1": ("F1",),
+    "group_score": ("group score",),
+    "j_and_f": ("J&F",),
+    "macro_accuracy": ("macro accuracy", "mean over modes", "overall"),
+    "map_at_iou": ("mAP",),
+    "meteor": ("METEOR",),
+    "miou": ("mIoU",),
+    "multi_binary_accuracy": ("multi-binary accuracy",),
+    "ndcg": ("NDCG",),
+    "nonlinear_group_score": ("group score",),
+    "pair_accuracy": ("pair accuracy",),
+    "pauc": ("PAUC",),
+    "recall_at_iou": ("R@1 IoU=0.3",),
+    "rouge": ("ROUGE-L",),
+    "soda_c": ("SODA_c",),
+    "token_f1": ("F1",),
+    "v_iou": ("m_vIoU",),
+}
+"""Metric id -> names of the numbers that are this metric, the preferred one first."""
 
 
 class BenchmarkError(Exception):
@@ -77,12 +115,12 @@ class Outcome:
     """What came of a benchmark.
 
     Attributes:
-        benchmark: Id.
+        benchmark: Id, with ":variant" for a variant.
         rule: The rule's own name, after what was asked for.
         numbers: Name -> `Number`, the headline first; {} for a shard, without a verdict, and on
             all but the first of several processes.
         interval: Of the headline.
-        counts: asked, total, missing, failed, unread, videos.
+        counts: asked, total, missing, missing_videos, failed, unfinished (cut off), unread.
         sentence: Over how many items the score was computed, and why not all.
         folder: Where everything lies.
         card: The card, None where there is no score.
@@ -146,6 +184,7 @@ def run_benchmark(
     shard: tuple[int, int] | None = None,
     subtitles: bool = False,
     progress: Callable[[int], None] | None = None,
+    name: str = "",
 ) -> Outcome:
     """Ask and score one benchmark.
 
@@ -159,23 +198,25 @@ def run_benchmark(
         shard: (i, n), i from 1: only this part is asked, and nothing is scored.
         subtitles: Whether the prompts hold subtitles.
         progress: Called with the number of questions answered.
+        name: "id:variant" for a variant, whose `id` is the benchmark's.
 
     Raises:
         BenchmarkError: No question can be asked, or no such rule.
         EvaluationError: Every question failed.
     """
     began = time.time()
+    name = name or benchmark.id
     try:
         rule_name, rule = benchmark.rule(rules)
     except KeyError as error:
         raise BenchmarkError(str(error.args[0])) from None
     samples = list(loaded.samples)[:limit]
     if not samples:
-        raise BenchmarkError(f"{benchmark.id}: {loaded.sentence()} Put the videos in their place.")
+        raise BenchmarkError(f"{name}: {loaded.sentence()} Put the videos in their place.")
     protocol = build_protocol(
         asked.spec.to_dict(),
         prompt_template=template(benchmark, samples),
-        extractor=f"{benchmark.id}.{rule_name}",
+        extractor=f"{name}.{rule_name}",
         extractor_version=1,
         sampling={
             "temperature": asked.sampling.temperature,
@@ -189,15 +230,13 @@ def run_benchmark(
     unread = protocol.model_copy(update={"extractor": ""}).fingerprint()
     key = f"{unread}/{asked.identity}"
     folder.mkdir(parents=True, exist_ok=True)
-    name = f"answers-{shard[0]}-of-{shard[1]}.jsonl" if shard else "answers.jsonl"
-    if shard is None and not processes.rank():  # `evaluate` lets the others wait
-        _take_over(folder, key)
+    file = f"answers-{shard[0]}-of-{shard[1]}.jsonl" if shard else "answers.jsonl"
     part = shard_of(samples, shard)
     records = evaluate(
         asked.generator,
         part,
         _ungraded,  # type: ignore[arg-type]
-        folder / name,
+        folder / file,
         asked.sampling,
         fingerprint=key,
         batch=asked.batch,
@@ -205,6 +244,7 @@ def run_benchmark(
         max_calls=asked.max_calls,
         prompt=benchmark.prompt,
         progress=progress,
+        also=() if shard else sorted(folder.glob("answers-*-of-*.jsonl")),
     )
     counts = {
         "asked": len(part),
@@ -212,37 +252,77 @@ def run_benchmark(
         "missing": sum(loaded.missing.values()),
         "missing_videos": len(loaded.missing),
         "failed": sum("failure" in r for r in records),
-        "unfinished": sum(not r["finished"] for r in records),
+        "unfinished": sum(not r["finished"] and "failure" not in r for r in records),
     }
     first = not processes.rank()
     if first:
         write_json(folder / "missing.json", {"videos": dict(loaded.missing), **counts})
     sentence = _sentence(loaded, len(part), counts)
-    empty = Outcome(benchmark.id, rule_name, {}, None, counts, sentence, folder, None, {})
+    empty = Outcome(name, rule_name, {}, None, counts, sentence, folder, None, {})
     if shard is not None or not first:
         return empty
     answers = [None if "failure" in r else r["completion"] for r in records]
     if rule_name in benchmark.shape.judged:
         _write(folder, samples, records, None, rule_name)
         return empty
-    graded = [rule(s, a) for s, a in zip(samples, answers, strict=True)]
-    counts["unread"] = sum(_unread(s, g.read) for s, g in zip(samples, graded, strict=True))
+    graded = grade_all(rule, samples, answers)
+    counts["unread"] = sum(_unread(s, g) for s, g in zip(samples, graded, strict=True))
     _write(folder, samples, records, graded, rule_name)
     numbers = benchmark.numbers(samples, graded)
-    interval, how = interval_of(benchmark, samples, graded)
-    groups = {
-        title: _grouped(benchmark, samples, graded, group) for title, group in benchmark.by.items()
-    }
+    metric, headline = headline_of(benchmark, numbers)
+    numbers = {headline: numbers[headline], **numbers}
+    interval, how = interval_of(benchmark, samples, graded, headline)
+    groups = {}
+    for title, group in benchmark.by.items():
+        found = _grouped(benchmark, samples, graded, group, headline)
+        for number, members in found.items():
+            groups[title if number == headline else f"{title} ({number})"] = members
     card = folder / "card.yaml"
-    _card(card, benchmark, samples, records, numbers, interval, how, groups, protocol, asked,
-          sentence, counts, began)  # fmt: skip
-    return Outcome(
-        benchmark.id, rule_name, numbers, interval, counts, sentence, folder, card, groups
-    )
+    _card(card, benchmark, name, metric, samples, records, graded, numbers, interval, how, groups,
+          protocol, asked, sentence, counts, began)  # fmt: skip
+    return Outcome(name, rule_name, numbers, interval, counts, sentence, folder, card, groups)
 
 
-def _unread(sample: Sample, read: Any) -> bool:
+def grade_all(rule: Any, samples: Sequence[Sample], answers: Sequence[Any]) -> list[Any]:
+    """The graded answers; one on which the rule itself fails is unread and counts as wrong.
+
+    What a model writes can be anything, and one answer must not take the others with it.
+    """
+    found = []
+    for sample, answer in zip(samples, answers, strict=True):
+        try:
+            found.append(rule(sample, answer))
+        except Exception as error:
+            note = f"the rule cannot read it ({type(error).__name__})"
+            found.append(replace(rule(sample, None), read=None, note=note))
+    return found
+
+
+def headline_of(benchmark: Any, numbers: Mapping[str, Any]) -> tuple[str, str]:
+    """(metric id, name of the number) of the score that stands for a benchmark.
+
+    The first of the benchmark's metrics that was computed; where none was, what the first number
+    is: a published metric may need a judge, or fields that the questions lack.
+
+    Raises:
+        BenchmarkError: Nothing here says what metric the first number is.
+    """
+    for metric in benchmark.metrics:
+        for name in METRICS.get(metric, ()):
+            if name in numbers:
+                return metric, name
+    first = next(iter(numbers), "")
+    for metric, names in METRICS.items():
+        if first in names and metric != "f1":  # of texts without a judge: F1 of their words
+            return metric, first
+    raise BenchmarkError(f"{benchmark.id}: no metric is known for the number '{first}'.")
+
+
+def _unread(sample: Sample, graded: Any) -> bool:
     """Whether a rule understood nothing; some hand on the whole answer where no letter is."""
+    read = graded.read
+    if next(iter(graded.values.values()), 0.0) > 0:
+        return False
     letters = {option[0] for option in sample.options if option[1:2] == "."}
     if read in (None, "") or sample.answer not in letters:
         return read in (None, "")
@@ -253,24 +333,6 @@ def _unread(sample: Sample, read: Any) -> bool:
 def _ungraded(completions: Sequence[str], **_: Any) -> list[None]:
     """Answers are graded when all are there, by rules that look at the whole sample."""
     return [None] * len(completions)
-
-
-def _take_over(folder: Path, key: str) -> None:
-    """Put the answers of shards into answers.jsonl, those that belong to the same protocol."""
-    target = folder / "answers.jsonl"
-    header = json.dumps({"fingerprint": key}) + "\n"
-    lines: dict[str, str] = {}
-    for path in [*sorted(folder.glob("answers-*-of-*.jsonl")), target]:
-        text = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
-        if text[:1] != [header]:
-            continue
-        for line in text[1:]:
-            if line.endswith("\n"):
-                record = json.loads(line)
-                if "failure" not in record:
-                    lines[record["id"]] = line
-    if lines:
-        write_text(target, header + "".join(lines.values()))
 
 
 def _sentence(loaded: Any, n: int, counts: Mapping[str, int]) -> str:
@@ -312,14 +374,16 @@ def _write(
 
 
 def interval_of(
-    benchmark: Any, samples: Sequence[Sample], graded: Sequence[Any]
+    benchmark: Any, samples: Sequence[Sample], graded: Sequence[Any], name: str
 ) -> tuple[tuple[float, float] | None, str]:
-    """95 % interval of the headline, and how it was computed.
+    """95 % interval of the number `name`, and how it was computed.
 
     A mean of the items' values takes the interval of a mean; any other score is computed again on
     resampled videos.
     """
-    name, number = next(iter(benchmark.numbers(samples, graded).items()))
+    if name in CORPUS:
+        return None, "none: a score of the whole set"
+    number = benchmark.numbers(samples, graded)[name]
     clusters = [s.video or s.id for s in samples]
     values = [g.values.get(name) for g in graded]
     if all(v is not None for v in values) and abs(fmean(values) - number.value) < 1e-9:
@@ -349,25 +413,30 @@ def _grouped(
     samples: Sequence[Sample],
     graded: Sequence[Any],
     group: Callable[[Sample], str],
-) -> dict[str, Any]:
-    """The headline of each group."""
+    headline: str,
+) -> dict[str, dict[str, Any]]:
+    """Name of a number -> group -> the number; the headline where a group has it."""
     members: dict[str, list[int]] = {}
     for i, sample in enumerate(samples):
         if label := group(sample):
             members.setdefault(label, []).append(i)
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
     for label, part in sorted(members.items()):
         numbers = benchmark.shape.numbers([samples[i] for i in part], [graded[i] for i in part])
         if numbers:
-            found[label] = next(iter(numbers.values()))
+            name = headline if headline in numbers else next(iter(numbers))
+            found.setdefault(name, {})[label] = numbers[name]
     return found
 
 
 def _card(
     path: Path,
     benchmark: Any,
+    name: str,
+    metric: str,
     samples: Sequence[Sample],
     records: Sequence[Mapping[str, Any]],
+    graded: Sequence[Any],
     numbers: Mapping[str, Any],
     interval: tuple[float, float] | None,
     how: str,
@@ -390,11 +459,26 @@ def _card(
         for k, n in part.items()
     ]
     notes = [f"Headline {headline}, {sentence}.", *asked.facts.get("notes", ())]
+    if name != benchmark.id:
+        notes.insert(0, f"Variant {name.partition(':')[2]} of {benchmark.id}.")
+    if counts["unfinished"]:
+        notes.append(
+            f"{counts['unfinished']} answers were cut off at their longest length, or made of one "
+            "that was; what was written is scored."
+        )
     if counts["unread"]:
         notes.append(f"{counts['unread']} answers could not be read and count as wrong.")
-    first = Counter(str(r["failure"]) for r in records if "failure" in r).most_common(1)
-    if first:
-        notes.append(f"Most frequent failure ({first[0][1]}): {_line(first[0][0])}")
+    broken = Counter(g.note for g in graded if g.note.startswith("the rule cannot read"))
+    notes += [f"{n} of them: {note}." for note, n in broken.items()]
+    failures: dict[str, list[str]] = {}
+    for record in records:
+        if "failure" in record:
+            reason, place = _reason(record)
+            failures.setdefault(reason, []).append(place)
+    for reason, places in sorted(failures.items(), key=lambda f: -len(f[1]))[:KINDS]:
+        notes.append(f"{len(places)} failed, {places[0]} for example: {reason}")
+    if len(failures) > KINDS:
+        notes.append(f"There are {len(failures) - KINDS} more kinds of failure.")
     if interval is None:
         notes.append(f"No interval could be computed ({how}).")
     digest = hashlib.sha256()
@@ -407,9 +491,9 @@ def _card(
             **run_facts(hours=round((time.time() - began) / 3600, 4)),
             "benchmark": benchmark.id,
             "benchmark_revision": f"questions {digest.hexdigest()[:12]}",
-            "metric": benchmark.metrics[0],
-            "task": "all",
-            "n": max(1, number.n),
+            "metric": metric,
+            "task": name.partition(":")[2] or "all",
+            "n": len(samples),
             "score": number.value,
             # No interval says nothing: the whole range of a fraction does the same.
             "interval": interval or (0.0, max(1.0, number.value)),
@@ -417,10 +501,21 @@ def _card(
             "scores": scores,
             "cost": card_cost(cost_of(records)),
             "protocol": protocol,
-            "notes": notes,
+            "notes": [_line(note) for note in notes],
         },
     )
 
 
+def _reason(record: Mapping[str, Any]) -> tuple[str, str]:
+    """Why a question failed, without the name of its video, and the video's name (or the id)."""
+    text, video = str(record["failure"]), str(record["video"] or "")
+    place = Path(video).name or str(record["id"])
+    for path in {str(Path(video).resolve()), video} if video else ():
+        text = text.replace(path, "the video")
+    # Who hands an error on names the video once more.
+    return re.sub(r"(?:the video: )+", "", text).replace("..", "."), place
+
+
 def _line(text: str) -> str:
-    return " ".join(text.split())[:160]
+    """One line, as long as a card's may be."""
+    return shorten(text, 380, placeholder=" ...")

@@ -1,8 +1,9 @@
 """Evaluate a generator on samples: ask, extract, score, and keep every answer.
 
-Predictions are appended as they arrive, so an interrupted evaluation continues where it stopped; a
-file that belongs to another protocol is not reused. A question whose strategy fails is written
-down with the reason, counts as wrong, and is asked again by the next call.
+Predictions are appended as they arrive, so an interrupted evaluation continues where it stopped. A
+record is used again for the same protocol and the same question alone: its text, options, gold and
+the content of its video. A question whose strategy fails is written down with the reason, counts as
+wrong, and is asked again by the next call.
 
 Of several processes each asks a share, in a file of its own until all are done; then all have all
 records, as one process would have had them.
@@ -12,11 +13,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from reproductions.shared import processes
 from reproductions.shared.files import write_text
+from reproductions.shared.inference.answers import AnswersError, sample_key
 from reproductions.shared.inference.batched import Seat, together
 from reproductions.shared.inference.engine import Generator, Prediction, Request, Sampling
 from reproductions.shared.inference.meter import Cost, Metered
@@ -48,6 +51,7 @@ def evaluate(
     prompt: Callable[[Sample], str] | None = None,
     times: Callable[[Sample], Sequence[float]] | None = None,
     progress: Callable[[int], None] | None = None,
+    also: Sequence[Path] = (),
 ) -> list[dict[str, Any]]:
     """Ask every question once and score the answers.
 
@@ -64,15 +68,19 @@ def evaluate(
         prompt: (sample) -> prompt text, for the record.
         times: (sample) -> seconds of the frames seen, for the record.
         progress: Called with the number of questions answered.
+        also: Files of other calls, for example of shards, whose records are taken over.
 
     Returns:
-        One record a question, in the order of `samples`.
+        One record a question, in the order of `samples`; "key" is the question's content.
 
     Raises:
         EvaluationError: Every question failed.
+        AnswersError: The answers cannot be kept.
     """
+    key = sample_key(path.parent / "cache" / "videos")
     with processes.main_first():
-        done = _finished(path, fingerprint)
+        done = _finished(path, fingerprint, also)
+        done = {s.id: done[s.id] for s in samples if s.id in done and done[s.id]["key"] == key(s)}
     todo = [s for s in samples if s.id not in done]
     own = shard_of(todo, (processes.rank() + 1, processes.count()))
     if progress is not None and done:
@@ -85,6 +93,8 @@ def evaluate(
         meter = Metered(seat, max_calls)
         try:
             answer = (decode or plain)(sample, meter)
+        except AnswersError:  # a full disk: no fault of the question
+            raise
         except Exception as error:
             return Prediction(""), meter, f"{type(error).__name__}: {error}"[:MAX_TEXT]
         return answer if isinstance(answer, Prediction) else Prediction(str(answer)), meter, ""
@@ -92,7 +102,7 @@ def evaluate(
     found: list[dict[str, Any]] = []
     with _own_file(path, fingerprint).open("a", encoding="utf-8") as file:
         for sample, result in together(generator, own, work, batch):
-            if isinstance(result, Exception):  # not a strategy's: those are caught above
+            if isinstance(result, Exception):  # not of this question alone
                 raise result
             prediction, meter, failure = result
             (value,) = score(
@@ -104,6 +114,7 @@ def evaluate(
             )
             record = {
                 "id": sample.id,
+                "key": key(sample),
                 "task": sample.task,
                 "problem_type": sample.problem_type,
                 "question": sample.question,
@@ -200,23 +211,24 @@ def _own_file(path: Path, fingerprint: str) -> Path:
     return own
 
 
-def _finished(path: Path, fingerprint: str) -> dict[str, dict[str, Any]]:
-    """Records of an earlier, interrupted call; starts the file if there is nothing to keep.
+def _finished(path: Path, fingerprint: str, also: Sequence[Path]) -> dict[str, dict[str, Any]]:
+    """Records of earlier calls by id; starts the file if there is nothing to keep.
 
-    The first process takes over what several have written, and the others read it from there.
+    The first process takes over what others have written, and the rest read it from there.
     """
     records: dict[str, dict[str, Any]] = {}
-    parts = [] if processes.rank() else _parts(path)
-    for file in [p for p in (path, *parts) if p.exists()]:
+    files = [path] if processes.rank() else [*also, path, *_parts(path)]  # the newest last
+    for file in [p for p in files if p.exists()]:
         lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
         if lines[:1] != [_header(fingerprint)]:
             continue
         for line in lines[1:]:
             if not line.endswith("\n"):  # cut off in the middle of a write
                 break
-            record = json.loads(line)
-            if "failure" not in record:  # what failed is asked again
-                records[record["id"]] = record
+            with suppress(ValueError, KeyError, TypeError):  # a line that a full disk cut off
+                record = json.loads(line)
+                if "failure" not in record and record["key"]:  # what failed is asked again
+                    records[record["id"]] = record
     if not processes.rank():
         path.parent.mkdir(parents=True, exist_ok=True)
         _write(path, fingerprint, list(records.values()))

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import importlib
 import json
+import math
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,6 +19,7 @@ from typing import Any
 
 from reproductions.metrics import soda_c
 from reproductions.shared.evaluation import interop
+from reproductions.shared.evaluation.benchmark import grade_all
 from reproductions.shared.evaluation.interop import InteropError, fold
 from reproductions.shared.evaluation.logs import (
     CANDIDATES,
@@ -248,7 +251,7 @@ def score_log(
     for key, record in kept.items():
         answer = answer_of(record, chosen, shape.parts)
         if golds is not None:
-            own = key if key in golds else key.partition("~")[0]
+            own = key if key in golds else re.sub(r"~\d+again$", "", key)  # of `unique`
             if own not in golds:
                 counts["extra"] += 1
                 continue
@@ -282,7 +285,7 @@ def score_log(
     counts["no_answer"] = sum(a is None for _, a, _ in items)
 
     samples = [s for s, _, _ in items]
-    graded = [grade(s, a) for s, a, _ in items]
+    graded = grade_all(grade, samples, [a for _, a, _ in items])
     lone = "saliency" in shape.parts and not chosen["prediction"] and bool(chosen["saliency"])
     numbers = benchmark.numbers(samples, graded)
     if lone:  # a log of highlights alone says nothing of moments
@@ -297,7 +300,7 @@ def score_log(
             "are lower: --meteor-java adds it where Java and pycocoevalcap are installed."
         )
     counts["unread"] = sum(
-        g.read is None and a is not None for g, (_, a, _) in zip(graded, items, strict=True)
+        _unread(g) and a is not None for g, (_, a, _) in zip(graded, items, strict=True)
     )
     report = Report(
         benchmark=benchmark.id,
@@ -328,7 +331,13 @@ def score_log(
         means = [n[first].value for n in files.values() if first in n]
         whole = replace(numbers[first], value=sum(means) / len(means), n=len(means), unit="files")
         report.numbers = {**numbers, f"{first}, mean over files": whole}
-    report.interval = _interval(samples, graded)
+    videos = _videos(samples)
+    report.interval = _interval(videos, graded)
+    if report.interval and not videos and len(samples) > 1:
+        report.notes.append(
+            "No video is known, so the interval takes questions as independent; with several a "
+            "video it is too narrow. Name the field with --field video=NAME, or give --gold."
+        )
     _notes(report, benchmark, graded, gold is not None)
     if times and not lone:
         again = [i for i, key in enumerate(keys) for _ in range(times[key])]
@@ -341,13 +350,15 @@ def score_log(
     if against is None:  # a verdict has no second reading
         against = "" if name in shape.judged else shape.better
     other_name, other = benchmark.rule(against) if against else ("", None)
-    second = [other(s, a) for s, a, _ in items] if other and other_name != name else []
+    second = (
+        grade_all(other, samples, [a for _, a, _ in items]) if other and other_name != name else []
+    )
     if second and {k for g in graded for k in g.values} & {k for g in second for k in g.values}:
         report.against = other_name
         report.other = benchmark.numbers(samples, second)
         report.other_groups = _grouped(benchmark, members, samples, second)
         report.other_unread = sum(
-            g.read is None and a is not None for g, (_, a, _) in zip(second, items, strict=True)
+            _unread(g) and a is not None for g, (_, a, _) in zip(second, items, strict=True)
         )
         report.differences = [
             Difference(s.id, s.answer[:200], _cut(a), g.read, g.values, h.read, h.values)
@@ -375,7 +386,8 @@ def _own_values(
     name = next((n for n in known if n in found), "")
     if not name:
         return None
-    overlaps = [v / 100 if max(found[name]) > 1 else v for v in found[name]]
+    notes = [f"No answers are in the log; the numbers are made of its own {name}."]
+    overlaps = _fractions(paths[0], name, found[name], notes)
     graded = []
     for v in overlaps:
         hits = {share.format(m): float(v > m if strict else v >= m) for m in thresholds}
@@ -385,17 +397,39 @@ def _own_values(
         for n in graded[0].values
     }
     if benchmark.shape.name == "tube" and len(found.get("tiou", ())) == len(graded):
-        numbers["m_tIoU"] = _base.Number(sum(found["tiou"]) / len(graded), len(graded))
+        times = _fractions(paths[0], "tiou", found["tiou"], notes)
+        numbers["m_tIoU"] = _base.Number(sum(times) / len(graded), len(graded))
     counts = {"records": len(records), "scored": len(graded), "unread": 0}
-    notes = [f"No answers are in the log; the numbers are made of its own {name}."]
     if len(graded) < len(records):
         notes.append(f"{len(records) - len(graded)} records without {name} were left out.")
-    samples = [Sample(str(i), "", "") for i in range(len(graded))]
     return Report(
         benchmark=benchmark.id, log=paths[0].name, asked=asked, rule="own values",
         fields={name: name}, counts=counts, numbers=numbers, notes=notes,
-        interval=_interval(samples, graded),
+        interval=_interval([], graded),
     )  # fmt: skip
+
+
+NOISE = 1e-3
+"""So far above 1 an overlap may lie that was computed with rounded numbers."""
+
+
+def _fractions(path: Path, name: str, values: Sequence[float], notes: list[str]) -> list[float]:
+    """Overlaps as fractions, from fractions or per cents.
+
+    Raises:
+        LogError: They are neither.
+    """
+    low, high = min(values), max(values)
+    if low >= -NOISE and high <= 1 + NOISE:
+        return [min(1.0, max(0.0, v)) for v in values]
+    # A few per cent at most, or one overlap that is wrong: no guess is safe.
+    if low < 0 or not 2 < high <= 100 + 100 * NOISE or not math.isfinite(low + high):
+        raise LogError(
+            f"{path}: the overlaps in {name} are neither fractions nor per cents (from {low:g} to "
+            f"{high:g}). Mend the log, or give the answers themselves: --field prediction=NAME."
+        )
+    notes.append(f"The values of {name} are read as per cents.")
+    return [min(1.0, v / 100) for v in values]
 
 
 def _java_numbers(items: Sequence[tuple[Sample, Any]]) -> dict[str, Any]:
@@ -480,7 +514,8 @@ def _golds(
         if not files:
             raise LogError(f"{path}: holds no question file ({', '.join(patterns[:6])}).")
     try:
-        samples = {s.id: s for file in files for s in benchmark.read(file)}
+        seen_ids: dict[str, str] = {}
+        samples = {s.id: s for file in files for s in benchmark.read(file, "", seen_ids)}
         problem = ""
     except _files.FileProblem as error:
         samples, problem = {}, str(error)
@@ -685,7 +720,19 @@ def _grouped(
     }
 
 
-def _interval(samples: Sequence[Sample], graded: Sequence[Any]) -> tuple[float, float, str] | None:
+_VIDEO_ID = re.compile(r"(\d{6,}|[\w-]{11})_\d+")
+"""An item id made of a video's (a long number, or YouTube's eleven characters) and a number."""
+
+
+def _videos(samples: Sequence[Sample]) -> list[str]:
+    """The video of every item, [] if it is not known of all."""
+    videos = [s.video or "" for s in samples]
+    if not any(videos):
+        videos = [m[1] if (m := _VIDEO_ID.fullmatch(s.id)) else "" for s in samples]
+    return videos if all(videos) else []
+
+
+def _interval(videos: Sequence[str], graded: Sequence[Any]) -> tuple[float, float, str] | None:
     """Interval of the mean of the first value of the items, clustered by video where known."""
     name = next(iter(graded[0].values), "")
     if not name or any(name not in g.values for g in graded) or name in ("CIDEr",):
@@ -693,18 +740,23 @@ def _interval(samples: Sequence[Sample], graded: Sequence[Any]) -> tuple[float, 
     if len(graded) < 2:  # one item says nothing of others
         return None
     values = [float(g.values[name]) for g in graded]
-    videos = [s.video or "" for s in samples]
-    clusters = videos if all(videos) and len(set(videos)) > 1 else None
+    clusters = videos if len(set(videos)) > 1 else None
     found = score_interval(values, clusters)
     return found.low, found.high, f"{found.method}, mean of {name}"
+
+
+def _unread(graded: Any) -> bool:
+    """Whether a rule read nothing; an answer that earns something was read, at least in part."""
+    return graded.read is None and not next(iter(graded.values.values()), 0.0) > 0
 
 
 def _notes(report: Report, benchmark: Any, graded: Sequence[Any], has_gold: bool) -> None:
     """What a reader of the score must know."""
     counts = report.counts
-    for note, n in Counter(g.note for g in graded if g.note and g.read is None).items():
+    said = Counter((g.note, _unread(g)) for g in graded if g.note and g.read is None)
+    for (note, wrong), n in said.items():
         if note != "no answer":
-            report.notes.append(f"{n} answers counted as wrong: {note}.")
+            report.notes.append(f"{n} answers{' counted as wrong' if wrong else ''}: {note}.")
     if counts.get("other_gold"):
         report.notes.append(
             f"For {counts['other_gold']} items the log has another gold than the gold file; the "

@@ -15,9 +15,10 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import astuple, dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -28,6 +29,7 @@ from reproductions.shared.inference.engine import (
     Request,
     Sampling,
 )
+from reproductions.shared.method import Sample
 from reproductions.shared.video.cache import file_hash
 from reproductions.shared.video.spec import FrameSpec
 
@@ -173,12 +175,8 @@ class CachedGenerator:
         The number of answers is left out: the first n of more answers are those that n would have
         been. All of the sample counts, for a prompt may be made of any of it.
         """
-        sample: dict[str, Any] = vars(request.sample) | {"meta": dict(request.sample.meta)}
-        for part, name in ((sample, "video"), (sample["meta"], "image")):
-            if part.get(name) is not None:
-                part[name] = self._content(str(part[name]))
         content = {
-            "sample": sample,
+            "sample": content_of(request.sample, self._content),
             "order": request.order,
             "stream": request.stream,
             "messages": [self._message(m) for m in request.messages],
@@ -295,6 +293,44 @@ class CachedGenerator:
             os.fsync(self._file)
             self._synced = time.monotonic()
         self._catch_up()
+
+
+def content_of(sample: Sample, read: Callable[[str], str]) -> dict[str, Any]:
+    """All of a sample, with the content of its video or picture in place of the path.
+
+    Args:
+        sample: The question.
+        read: (path) -> what stands for the content of the file.
+    """
+    found: dict[str, Any] = vars(sample) | {"meta": dict(sample.meta)}
+    for part, name in ((found, "video"), (found["meta"], "image")):
+        if part.get(name) is not None:
+            part[name] = read(str(part[name]))
+    return found
+
+
+def sample_key(memo: Path) -> Callable[[Sample], str]:
+    """(question) -> what tells it from all others, its gold included: 32 hexadecimal digits.
+
+    A video is read when a question about it is looked at, and only once.
+
+    Args:
+        memo: As of `file_hash`; not used where there is no such folder.
+    """
+    known = memo if memo.is_dir() else None
+
+    @cache
+    def read(path: str) -> str:
+        try:
+            return file_hash(path, known)
+        except OSError:
+            return path  # who decodes it says what is wrong
+
+    def key(sample: Sample) -> str:
+        content = _canonical(content_of(sample, read))
+        return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+    return key
 
 
 def _completion(fields: Sequence[Any]) -> Completion:

@@ -6,17 +6,20 @@ travels depends on the endpoint:
 | | vLLM | other endpoints |
 |---|---|---|
 | frames | one video part a clip, with their times | one picture a frame, its time before it |
-| beginning of an answer (`prefix`) | continued | refused: the API has no such thing |
+| beginning of an answer (`prefix`) | continued | asked for in words; a repeated one is cut off |
 | `choices` | a grammar | a JSON schema with an enumeration, taken apart again |
-| `top_k`, vision tokens struck out | yes | `top_k` is refused; no |
+| `top_k`, vision tokens struck out | yes | left out: not in the API |
 | token ids | yes | -1 for each counted token |
 
 A conversation that shows several clips goes to vLLM as pictures as well, unless all clips have the
 same times: its API takes one set of times a request. vLLM takes times only if it was started with
 `--trust-request-mm-kwargs`.
 
+What is done otherwise stands in `ServerGenerator.limits`, for cards.
+
 Log-probabilities are the server's: vLLM's own are those of temperature 1 (and of what choices
-left), the API says nothing more. Where none come back, `Completion.logprobs` is ().
+left), the API says nothing more. Of an answer that was taken apart or cut they are those of the
+tokens that were kept, while `ids` counts all. Where none come back, `Completion.logprobs` is ().
 
 A request that fails for good is an empty, unfinished answer and is counted in `failures`; it never
 ends the others. Only what concerns all of them (an unreachable server, a wrong model or key, or
@@ -57,6 +60,16 @@ MAX_RESPONSE = 64 * 2**20
 
 AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 """Status codes after which a request is sent again."""
+
+LIMITS = (
+    "The endpoint is not vLLM: where the method sets top_k it is left out, and where it writes the "
+    "beginning of an answer, that is asked for in words. A yes or no without log-probabilities "
+    "counts as certain."
+)
+GO_ON = (
+    "\n\nYour answer begins with the text below, which is written already. Write what follows it.\n"
+)
+"""How an endpoint is asked to continue an answer, if it cannot be made to."""
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -118,6 +131,7 @@ class ServerGenerator:
 
     Attributes:
         failures: Requests that got no answer, in the order in which they failed.
+        limits: What this endpoint is asked otherwise than vLLM, a sentence for people; "" for vLLM.
 
     Raises:
         ServerError: The server is not there, refuses the key, or does not offer the model.
@@ -166,6 +180,7 @@ class ServerGenerator:
         )
         offered = [self._offered(one, model) for one in self.urls]
         self.model, self.is_vllm = offered[0]
+        self.limits = "" if self.is_vllm else LIMITS
         if len(set(offered)) > 1:
             raise ServerError(f"{self.url}: do not serve the same model ({offered}). Name one.")
 
@@ -183,7 +198,6 @@ class ServerGenerator:
         Raises:
             ServerError: No request of this call was answered.
         """
-        self._check(requests, sampling)
         waiting = iter([i for i, r in enumerate(requests) if r.n])
         end = time.monotonic() + self.deadline if self.deadline is not None else float("inf")
         stop = threading.Event()
@@ -243,7 +257,7 @@ class ServerGenerator:
             tries += 1
             try:
                 body = bodies(len(found))
-                found += self._choices(self._post(place, body, left), body, frames)
+                found += self._choices(self._post(place, body, left), body, request, frames)
                 if body["n"] == 1 and body["temperature"] == 0:
                     found = found[:1] * request.n  # greedy answers are all alike and asked once
                 tries, reason = 0, ""
@@ -300,22 +314,13 @@ class ServerGenerator:
 
     # -- requests and responses -------------------------------------------------------------
 
-    def _check(self, requests: Sequence[Request], sampling: Sampling) -> None:
-        """Refuse what the endpoint cannot do, rather than leave it out in silence."""
-        if self.is_vllm:
-            return
-        if sampling.top_k:
-            raise ServerError(f"{self.url}: top_k is not in the OpenAI API. Set top_k to 0.")
-        if any(r.prefix for r in requests):
-            raise ServerError(
-                f"{self.url}: the OpenAI API cannot continue the beginning of an answer. Serve "
-                "the model with vLLM, or use a method that needs none."
-            )
-
     def _bodies(
         self, request: Request, turns: Sequence[Turn], sampling: Sampling
     ) -> Callable[[int], dict[str, Any]]:
         """(answers that are there already) -> what to send for the others."""
+        if request.prefix and not self.is_vllm:
+            last = replace(turns[-1], text=f"{turns[-1].text}{GO_ON}{request.prefix}")
+            turns = [*turns[:-1], last]
         messages, extra = self._messages(turns)
         body: dict[str, Any] = {
             "model": self.model,
@@ -386,7 +391,9 @@ class ServerGenerator:
             extra["media_io_kwargs"] = {"video": times[0]}
         return messages, extra
 
-    def _choices(self, response: Any, body: dict[str, Any], frames: int) -> list[Completion]:
+    def _choices(
+        self, response: Any, body: dict[str, Any], request: Request, frames: int
+    ) -> list[Completion]:
         """The answers of a response, which may hold anything."""
         try:
             choices = response["choices"]
@@ -400,19 +407,27 @@ class ServerGenerator:
                     raise TypeError
                 text = text.encode("utf-8", "replace").decode()  # half characters fit no file
                 scores = (choice.get("logprobs") or {}).get("content") or []
-                logprobs = tuple(float(s["logprob"]) for s in scores)
-                # Every answer's own tokens where they are told apart, else their even share.
-                tokens = len(logprobs) or round(counted / len(choices))
+                cut_off = choice.get("finish_reason") == "length"
+                # Every answer's own tokens where they are told apart, else their even share; what
+                # was written, or cut off within a hidden thought, has at least one.
+                tokens = len(scores) or round(counted / len(choices)) or int(bool(text) or cut_off)
                 ids = tuple(int(i) for i in choice.get("token_ids") or ()) or (-1,) * tokens
+                scores = scores if len(scores) == len(ids) else []
+                whole = text
                 if "response_format" in body:
-                    text = json.loads(text)["answer"]
+                    text = json.loads(whole)["answer"]
                     if text not in _named(body["response_format"]):
                         raise ValueError
+                    written = next(w for w in (text, json.dumps(text)[1:-1], "") if w in whole)
+                    scores = _within(scores, whole[: whole.rindex(written)], written)
+                elif request.prefix and not self.is_vllm:
+                    text = whole[_start(whole, request.prefix) :]
+                    scores = _within(scores, whole[: len(whole) - len(text)], text)
                 answers.append(
                     Completion(
                         text=text,
                         ids=ids,
-                        logprobs=logprobs if len(logprobs) == len(ids) else (),
+                        logprobs=tuple(float(s["logprob"]) for s in scores),
                         finished=choice.get("finish_reason") == "stop",
                         prompt_tokens=length,
                         frames=frames,
@@ -591,6 +606,30 @@ def _picture(frame: Any, kind: str) -> str:
     options = {"quality": 95, "subsampling": 0} if kind == "jpeg" else {"compress_level": 1}
     Image.fromarray(frame).save(buffer, kind, **options)
     return base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def _start(text: str, prefix: str) -> int:
+    """Where an answer goes on that was to continue `prefix`, after what it repeats of it.
+
+    One that starts over is taken from the tag on that `prefix` ends with.
+    """
+    begin = len(text) - len(text.lstrip())
+    if text.startswith(prefix, begin):
+        return begin + len(prefix)
+    tag = prefix[prefix.rfind("<") :] if prefix.endswith(">") else ""
+    return text.find(tag) + len(tag) if tag and tag in text else 0
+
+
+def _within(scores: Sequence[Any], before: str, part: str) -> list[Any]:
+    """The scores of the tokens that write `part`, which stands behind `before`."""
+    start = len(before.encode())
+    end, at, found = start + len(part.encode()), 0, []
+    for score in scores:
+        size = len(score.get("bytes") or score["token"].encode())
+        if at + size > start and at < end:
+            found.append(score)
+        at += size
+    return found
 
 
 def _enumeration(choices: Sequence[str]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import pytest
 from reproductions.benchmarks import _base
 from reproductions.benchmarks._base import Benchmark, load
 from reproductions.benchmarks._files import FileProblem
+from reproductions.shared.evaluation.benchmark import headline_of
 from vidpost.catalog.loader import load as load_catalog
 
 DATA = Path(__file__).parents[2] / "data" / "benchmarks"
@@ -256,6 +257,60 @@ def test_subtitles_become_part_of_the_prompt(tmp_path: Path) -> None:
     assert told.meta["subtitle_text"] == "Hello there.\nTwo 2"
     assert "subtitles are listed below: \nHello there.\nTwo 2\n" in benchmark.prompt(told)
     assert "listed below" not in benchmark.prompt(plain)
+
+
+HEADLINES = {
+    ("accuracy", "accuracy"),
+    ("average_overlap", "AO"),
+    ("bleu", "BLEU-4"),
+    ("cider", "CIDEr"),
+    ("circular_accuracy", "circular accuracy"),
+    ("f1", "F1"),
+    ("group_score", "group score"),
+    ("j_and_f", "J&F"),
+    ("macro_accuracy", "macro accuracy"),
+    ("macro_accuracy", "mean over modes"),
+    ("macro_accuracy", "overall"),
+    ("map_at_iou", "mAP"),
+    ("miou", "mIoU"),
+    ("multi_binary_accuracy", "multi-binary accuracy"),
+    ("ndcg", "NDCG"),
+    ("nonlinear_group_score", "group score"),
+    ("pair_accuracy", "pair accuracy"),
+    ("pauc", "PAUC"),
+    ("recall_at_iou", "R@1 IoU=0.3"),
+    ("soda_c", "SODA_c"),
+    ("token_f1", "F1"),
+    ("v_iou", "m_vIoU"),
+}
+"""(metric, number) that belong together, from the definitions in catalog/metrics."""
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_metric_of_a_card_is_that_of_its_number(form: str, folders: dict[str, Path]) -> None:
+    """Under every named rule that needs no judge; a published metric that is there comes first."""
+    benchmark = _base.get(form)
+    samples = [s for s in everything(benchmark, folders[benchmark.id]) if s.answer]
+    for name in benchmark.rules:
+        rule_name, rule = benchmark.rule(name)
+        if not samples or rule_name in benchmark.shape.judged:
+            continue
+        numbers = benchmark.numbers(samples, [rule(s, perfect(benchmark, s)) for s in samples])
+        metric, number = headline_of(benchmark, numbers)
+        assert number in numbers and (metric, number) in HEADLINES
+        assert metric in entries().metrics
+        own = [m for m in benchmark.metrics if any((m, n) in HEADLINES for n in numbers)]
+        # F1 of the words of a text is no F1 of the benchmark's, unless it says so.
+        assert metric == next(iter(own), metric) or {metric, *own} == {"token_f1", "f1"}
+
+
+def test_an_id_that_stands_in_two_files_is_refused(tmp_path: Path) -> None:
+    record = {"qid": 7, "q": "Which?", "answer_idx": 0, "vid_name": "v"}
+    record |= {f"a{i}": f"option {i}" for i in range(5)}
+    (tmp_path / "LongTVQA_val.json").write_text(json.dumps([record]))
+    (tmp_path / "LongTVQA_val.jsonl").write_text("\n" + json.dumps(record))
+    with pytest.raises(FileProblem, match=r"'7' stands at LongTVQA_val\.json:\d too"):
+        load(_base.get("longtvqa"), tmp_path, "val")
 
 
 def snapshot() -> None:

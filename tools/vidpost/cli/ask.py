@@ -186,6 +186,14 @@ def answer(source: Source, sample: Sample) -> dict[str, Any]:
     letters = [o[0] for o in sample.options]
     read = careful(prediction.text, letters, {o[0]: o[3:] for o in sample.options})
     chosen = next((o for o in sample.options if o[0] == read), "") if letters else ""
+    notes = []
+    if letters and not chosen and not failure:
+        notes.append("the answer names none of the options, or several")
+    if not meter.finished and not failure:
+        notes.append("an answer was cut off at its longest length")
+    limits = getattr(source.generator, "limits", "")
+    if limits and source.method.decode is not None:
+        notes.append(limits)
     return {
         "video": sample.video,
         "question": sample.question,
@@ -204,6 +212,7 @@ def answer(source: Source, sample: Sample) -> dict[str, Any]:
         "cost": meter.cost.to_dict()
         | {"frames_encoded": meter.cost.frames, "seconds": round(time.perf_counter() - began, 3)},
         "failure": failure,
+        "notes": notes,
     }
 
 
@@ -220,8 +229,7 @@ def lines(found: dict[str, Any]) -> list[str]:
         f"frames    {times or 'none'} s in the last look; {len(found['looked_at'])} in all",
     ]
     rows += [f"step      {_step(step)}" for step in found["trace"]]
-    if not found["finished"]:
-        rows.append("note      an answer was cut off at its longest length")
+    rows += [f"note      {note}" for note in found["notes"]]
     rows.append(
         f"cost      {cost['calls']} calls, {cost['answers']} answers, {cost['tokens_in']} tokens "
         f"in, {cost['tokens_out']} out, {cost['frames_decoded']} frames decoded, "

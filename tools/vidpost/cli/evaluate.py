@@ -110,11 +110,12 @@ def evaluate(
     folder = out or _folder(source)
     try:
         outcomes = [
-            _ask(source, benchmark, questions, folder, rules, limit, part, subtitles, resume)
-            for benchmark, questions in loaded
+            _ask(source, *one, folder, rules, limit, part, subtitles, resume) for one in loaded
         ]
     except (BenchmarkError, EvaluationError, AnswersError) as error:
         fail(str(error))
+    except OSError as error:
+        fail(unwritable(folder, error))
     except RuntimeError as error:
         _fail_if_lost(error)
         raise
@@ -143,7 +144,8 @@ def _own_questions(
 ) -> None:
     from reproductions.shared import processes
     from reproductions.shared.evaluation.runner import EvaluationError
-    from reproductions.shared.run import RunError, evaluate_run
+    from reproductions.shared.finished import evaluate_run
+    from reproductions.shared.run import RunError
 
     if not (run_folder / "config.yaml").is_file() and not run_folder.is_dir():
         fail(
@@ -157,6 +159,8 @@ def _own_questions(
     except RuntimeError as error:
         _fail_if_lost(error)
         raise
+    except OSError as error:
+        fail(unwritable(run_folder, error))
     processes.leave()
     if processes.rank():
         return
@@ -167,6 +171,14 @@ def _own_questions(
 
     Console().print(result_table(result))
     click.echo(f"predictions  {result['predictions']}")
+
+
+def unwritable(folder: Path, error: OSError) -> str:
+    """What is said where answers or cards cannot be written."""
+    return (
+        f"{error.filename or folder}: {error.strerror or error}. Make room, or choose another "
+        "folder with --out; the same command goes on, and no finished answer is asked again."
+    )
 
 
 def _fail_if_lost(error: Exception) -> None:
@@ -205,15 +217,16 @@ def _load(
     subtitles: bool,
     rules: str,
     video_root: Path | None,
-) -> list[tuple[Any, Any]]:
-    """(benchmark, its questions); everything that can be wrong with them is said at once."""
+) -> list[tuple[str, Any, Any]]:
+    """(name, benchmark, its questions); all that can be wrong with them is said at once."""
     from reproductions.benchmarks._base import get, load
     from reproductions.benchmarks._files import FileProblem
     from reproductions.shared import processes
     from reproductions.shared.hub import HubError, benchmark_folder
 
     found, problems = [], []
-    for name in filter(None, (part.strip() for part in names.split(","))):
+    wanted = (part.strip().replace("-", "_") for part in names.split(","))
+    for name in dict.fromkeys(filter(None, wanted)):
         try:
             benchmark = get(name)
             benchmark.rule(rules)
@@ -221,12 +234,12 @@ def _load(
             questions = load(
                 benchmark, folder, split, subtitles=subtitles, videos=video_root or videos
             )
-            found.append((benchmark, questions))
+            found.append((name, benchmark, questions))
             if not processes.rank():
-                click.echo(f"{benchmark.id}: {questions.sentence()}", err=True)
+                click.echo(f"{name}: {questions.sentence()}", err=True)
             if not questions.samples:
                 problems.append(
-                    f"{benchmark.id}: no question can be asked. Put its videos into "
+                    f"{name}: no question can be asked. Put its videos into "
                     f"{video_root or videos} ({', '.join(benchmark.videos)})."
                 )
         except KeyError as error:
@@ -240,6 +253,7 @@ def _load(
 
 def _ask(
     source: Source,
+    name: str,
     benchmark: Any,
     questions: Any,
     folder: Path,
@@ -254,19 +268,20 @@ def _ask(
     from reproductions.shared.evaluation.runner import shard_of
     from reproductions.shared.progress import bar
 
-    where = folder / benchmark.id
+    where = folder / name.replace(":", "-")  # a variant's answers and card are its own
     if not resume:
         with processes.main_first():
             for old in [*where.glob("answers*"), *(where / "cache").glob("*.jsonl")]:
                 old.unlink()
     source.word(benchmark.prompt)
-    cached = source.cached(where / "cache", benchmark.id)
+    limits = getattr(source.generator, "limits", "")
+    cached = source.cached(where / "cache", name + limits)
     total = len(shard_of(questions.samples[:limit], part))
     try:
-        with bar(benchmark.id, total) as shown:
+        with bar(name, total) as shown:
             return run_benchmark(
                 benchmark, questions, asked_of(source, cached), where, rules=rules, limit=limit,
-                shard=part, subtitles=subtitles, progress=shown.add,
+                shard=part, subtitles=subtitles, progress=shown.add, name=name,
             )  # fmt: skip
     finally:
         cached.close()
@@ -281,7 +296,11 @@ def asked_of(source: Source, generator: Any) -> Asked:
     spent: Mapping[str, Any] = {}
     if method.decode is not None and preset.decode is not None:
         spent = preset.decode.model_dump(exclude_none=True, exclude={"workers"})
-    notes = [f"Model: {source.name}, through {source.engine}."]
+    model = source.name.partition(" at ")[0]  # cards name no place
+    notes = [f"Model: {model}, through {source.engine}."]
+    limits = getattr(source.generator, "limits", "")
+    if limits and method.decode is not None:
+        notes.append(limits)
     if source.tiny:
         notes.append("A small model of ours; not the paper's numbers.")
     if spent:
@@ -294,13 +313,12 @@ def asked_of(source: Source, generator: Any) -> Asked:
         "overrides": dict(source.overrides),
         "seeds": [preset.seed],
         "checkpoint": {"stage": source.checkpoint, "sha256": source.sha256},
-        # A folder's or a server's model goes by its name: cards name no place.
-        "model": preset.model.id if source.run else source.name.partition(" at ")[0],
+        "model": preset.model.id if source.run else model,
         "engine": source.engine,
         "notes": notes,
     }
     identity = json.dumps(
-        [source.identity, method.id, preset.variant, preset.seed, spent, source.wording()]
+        [source.identity, method.id, preset.variant, preset.seed, spent, source.wording(), limits]
     )
     workers = preset.decode.workers if preset.decode else 64
     return Asked(
@@ -347,6 +365,6 @@ def lines(outcome: Outcome, part: tuple[int, int] | None) -> list[str]:
     if counts.get("unread"):
         rows.append(f"  {counts['unread']} answers unread (counted as wrong)")
     if counts["unfinished"]:
-        rows.append(f"  {counts['unfinished']} answers cut off at their longest length, or failed")
+        rows.append(f"  {counts['unfinished']} answers cut off at their longest length")
     rows.append(f"  card {outcome.card}")
     return rows

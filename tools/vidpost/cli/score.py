@@ -39,6 +39,7 @@ def score() -> None:
     """Score a prediction log: vidpost score LOG --benchmark ID [--rules NAME].
 
     \b
+    Examples:
     vidpost score answers.jsonl --benchmark mmvu --rules lmms_eval --against careful
     vidpost score preds.jsonl --benchmark qvhighlights --gold highlight_val_release.jsonl
     vidpost score judged/ --benchmark cvrr_es --published "accuracy, mean over files=75.03"
@@ -138,6 +139,7 @@ def log_(
     boxes a sequence. Fields are found by their names, --field settles the rest:
 
     \b
+    Examples:
     vidpost score log.csv --benchmark video_mme --field prediction=reply --field id=n
     vidpost score merged.json --benchmark v_star:where --published m_vIoU=25.9
     vidpost score ovo/Gemini --benchmark ovo_bench --repeats all --published EPM/accuracy=58.59
@@ -266,7 +268,13 @@ def _differences(report: Any, show: int) -> Iterable[str]:
 @score.command("rules")
 @click.argument("name", required=False)
 def rules_(name: str | None) -> None:
-    """Show a benchmark's rules, splits and files; without a name, all benchmarks."""
+    """Show a benchmark's rules, splits and files; without a name, all benchmarks.
+
+    \b
+    Examples:
+      vidpost score rules
+      vidpost score rules mmvu
+    """
     from reproductions.benchmarks._base import get, names
 
     if name is None:
@@ -312,7 +320,12 @@ def export(
     fields: tuple[str, ...],
     repeats: str,
 ) -> None:
-    """Write LOG as OUTPUT in lmms-eval's (.jsonl) or VLMEvalKit's (.tsv) format."""
+    """Write LOG as OUTPUT in lmms-eval's (.jsonl) or VLMEvalKit's (.tsv) format.
+
+    \b
+    Example:
+      vidpost score export answers.jsonl samples.jsonl --to lmms_eval --benchmark mmvu
+    """
     from reproductions.shared.evaluation import interop
     from reproductions.shared.evaluation.score import LogError, score_log
 
@@ -330,6 +343,8 @@ def export(
             count = interop.to_vlmevalkit(answers, output)
     except (LogError, interop.InteropError) as error:
         raise UserError(str(error)) from None
+    except OSError as error:
+        raise UserError(f"{output}: {error.strerror}. Choose another file.") from None
     click.echo(f"{count} answers -> {output}")
 
 
@@ -341,7 +356,13 @@ def export(
     show_default=True,
 )  # fmt: skip
 def result(card: Path, model: str, form: str) -> None:
-    """Print the block that reports a result CARD in a model repository on the hub."""
+    """Print the block that reports a result CARD in a model repository on the hub.
+
+    \b
+    Examples:
+      vidpost score result card.yaml --model my-org/my-model
+      vidpost score result card.yaml --form eval-results
+    """
     from reproductions.shared.evaluation import interop
     from reproductions.shared.evaluation.cards import CardError, read_card
     from vidpost.catalog.loader import load
@@ -377,6 +398,11 @@ def leakage(
     """Find evaluation videos that training has seen: by id, by file, and by their pictures.
 
     Exit code 1 if anything overlaps.
+
+    \b
+    Examples:
+      vidpost score leakage --train train.jsonl --eval test.jsonl
+      vidpost score leakage --train videos/train --eval videos/test --distance 4
     """
     from reproductions.shared.evaluation.leakage import LeakageError, overlap
 

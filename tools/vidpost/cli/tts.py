@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from vidpost.cli.evaluate import unwritable
 from vidpost.cli.train import fail, quiet_libraries, stopped
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ def tts() -> None:
     """Test-time scaling: what more compute at test time buys.
 
     \b
-    vidpost tts curve --methods video_rts,tcot --run runs/decode-20261122-101500
+    Example:
+      vidpost tts curve --methods video_rts,tcot --run runs/decode-20261122-101500
     """
 
 
@@ -53,14 +55,20 @@ def curve(
 
     Self-consistency at equal compute is always measured as well. Stop it at any time: the same
     command goes on.
+
+    \b
+    Examples:
+      vidpost tts curve --methods video_rts,tcot --run runs/decode-20261122-101500
+      vidpost tts curve --methods tcot --run runs/video_r1-20261122 --budgets 8,16,32 --limit 50
     """
     quiet_libraries()
     from reproductions.shared.evaluation.curve import CurveError, read_budgets, sweep, table, write
     from reproductions.shared.evaluation.outcome import SCORE
     from reproductions.shared.evaluation.runner import EvaluationError
+    from reproductions.shared.finished import open_run
     from reproductions.shared.inference.answers import AnswersError
     from reproductions.shared.progress import bar
-    from reproductions.shared.run import RunError, held_out, open_run
+    from reproductions.shared.run import RunError, held_out
     from reproductions.shared.source import SourceError, open_source
 
     names = [n.strip().replace("-", "_") for n in methods.split(",") if n.strip()]
@@ -79,6 +87,8 @@ def curve(
         )
     except (RunError, CurveError, SourceError) as error:
         fail(str(error))
+    except OSError as error:
+        fail(unwritable(folder, error))
     try:
         points = [b for name in names for b in _budgets(source, name, wanted, chosen)]
         result = sweep(
@@ -91,6 +101,8 @@ def curve(
         write(folder, result)
     except (CurveError, EvaluationError, AnswersError, RunError, SourceError) as error:
         fail(str(error))
+    except OSError as error:
+        fail(unwritable(folder, error))
     except KeyboardInterrupt:
         stopped("The same command goes on.")
     finally:

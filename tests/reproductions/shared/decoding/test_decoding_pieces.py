@@ -67,6 +67,15 @@ def test_what_probabilities_say():
     assert ask.mean_logprob(sure) == pytest.approx((math.log(0.5) + math.log(0.8)) / 2)
 
 
+def test_without_probabilities_there_is_no_confidence():
+    """Endpoints need not give any: a probability of 1 would be made up."""
+    bare = Completion("yes", (-1,), (), True)
+    for how in (ask.probability, ask.least_probability, ask.mean_logprob):
+        with pytest.raises(ValueError, match=r"gives no log-probabilities.*--method"):
+            how(bare)
+    assert (ask.yes(bare), ask.yes(Completion("no", (-1,), (), True))) == (1.0, 0.0)
+
+
 def test_requests():
     context = Context(seed=3, settings={"temperature": 0.7, "top_p": 0.9, "answer_tokens": 48})
     assert ask.greedy(context, choices=("a", "b")).choices == ("a", "b")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 from small_run import Server, reply, vidpost, write_run
@@ -149,7 +150,7 @@ def test_a_mean_over_one_question_a_video_takes_wilsons_interval(data, tmp_path)
     ]
     rule = benchmark.rule("paper")[1]
     graded = [rule(s, "1.0 to 3.0" if i % 2 else "") for i, s in enumerate(samples)]
-    ends, how = interval_of(benchmark, samples, graded)
+    ends, how = interval_of(benchmark, samples, graded, "R@1 IoU=0.3")
     assert ends[0] < 0.5 < ends[1] and how == "Wilson score interval"
 
 
@@ -163,9 +164,84 @@ def test_scores_that_are_no_mean_are_resampled_by_video():
     rule = benchmark.rule("paper")[1]
     graded = [rule(s, "2" if i < 4 else "9") for i, s in enumerate(samples)]
     assert next(iter(benchmark.numbers(samples, graded).values())).value == 0.5
-    ends, how = interval_of(benchmark, samples, graded)
+    ends, how = interval_of(benchmark, samples, graded, "overall")
     # A resample of counting alone has 1, (2/3)^6 = 9 % of them; of the other task alone 0, 0.1 %.
     assert ends == (0.5, 1.0) and how == "bootstrap over 6 videos, 400 draws"
+
+
+def test_the_card_names_the_metric_of_its_score(tmp_path):
+    """MVBench is a mean over tasks: 1 of 3 and 1 of 1 are 2/3, not 1/2."""
+    row = {"question": "What?", "candidates": ["red", "blue"], "start": 0, "end": 1}
+    right, wrong = ({"answer": a, "video": f"{a}.mp4"} for a in ("red", "blue"))
+    tasks = {"action_sequence": [right, wrong, wrong], "moving_count": [right]}
+    (tmp_path / "json").mkdir()
+    for task, rows in tasks.items():
+        rows = [row | r for r in rows]
+        (tmp_path / "json" / f"{task}.json").write_text(json.dumps(rows))
+    folders = ("star/Charades_v1_480", "clevrer/video_validation")
+    for place in folders:
+        (tmp_path / "video" / place).mkdir(parents=True)
+        for name in ("red.mp4", "blue.mp4"):
+            (tmp_path / "video" / place / name).write_bytes(b"")
+    benchmark = get("mvbench")
+    model, _ = asked(lambda r, i: "A")
+    found = run_benchmark(benchmark, load(benchmark, tmp_path), model, tmp_path / "out")
+    card = read_card(found.card)
+    assert card.metric == "macro_accuracy" and next(iter(found.numbers)) == "macro accuracy"
+    assert card.score == pytest.approx(2 / 3) and card.n == 4
+    assert "Headline macro accuracy" in card.notes[0]
+    shown = {s.task: s.score for s in card.scores}
+    assert shown["accuracy"] == 0.5 and shown["macro accuracy"] == card.score
+    # A group's number says what it is, where it is not the headline.
+    assert all("(accuracy)" in title for title in found.groups)
+
+
+def test_an_answer_on_which_the_rule_fails_is_counted(data, tmp_path, monkeypatch):
+    benchmark, loaded = questions(data)
+    name, rule = benchmark.rule("paper")
+
+    def breaks(sample, answer):
+        return rule(sample, answer) if answer != "{}" else {}["timestamps"]
+
+    shape = replace(benchmark.shape, rules={**benchmark.shape.rules, name: breaks})
+    model, _ = asked(lambda r, i: "{}" if r.sample.id == "0-0" else "A")
+    found = run_benchmark(replace(benchmark, shape=shape), loaded, model, tmp_path)
+    assert found.numbers["accuracy"].value == pytest.approx(2 / 6) and found.counts["unread"] == 1
+    notes = read_card(found.card).notes
+    assert "1 of them: the rule cannot read it (KeyError)." in notes
+
+
+def test_an_answer_that_is_right_was_read(data, tmp_path):
+    """Rules of training code give no letter, only a score."""
+    model, _ = asked(lambda r, i: "<think>hm A <think>hm A")
+    found = run_benchmark(*questions(data), model, tmp_path)
+    assert found.numbers["accuracy"].value == 0.5
+    assert found.counts["unread"] == 3  # the wrong ones alone
+
+
+def test_variants_have_folders_and_cards_of_their_own(qwen, clips, tmp_path):
+    """LongTVQA's two sets use the same ids."""
+    root = tmp_path / "data" / "longtvqa"
+    root.mkdir(parents=True)
+    shutil.copy(clips[0].video, root / "e.mp4")
+    for name, question in (("LongTVQA", "comes first?"), ("LongTVQA_plus", "flashes?")):
+        row = {"qid": 1, "q": f"Which colour {question}", "answer_idx": 0, "vid_name": "e"}
+        row |= {f"a{i}": f"c{i}" for i in range(5)}
+        (root / f"{name}_val.json").write_text(json.dumps([row]))
+    names = "longtvqa,longtvqa:plus"
+    command = ["eval", qwen.checkpoint, "--benchmark", names, "--data-root", root.parent]
+    out, short = tmp_path / "out", ["--set", "evaluate.max_new_tokens=3", "--frames", 4]
+    result = vidpost(*command, *short, "--out", out)
+    assert result.exit_code == 0, result.output
+    first, second = (
+        json.loads((out / n / "predictions.jsonl").read_text())["question"]
+        for n in ("longtvqa", "longtvqa-plus")
+    )
+    assert ("first" in first, "flashes" in second) == (True, True)
+    assert "longtvqa:plus  rule" in result.stdout
+    plus = read_card(out / "longtvqa-plus" / "card.yaml")
+    assert (plus.benchmark, plus.task) == ("longtvqa", "plus")
+    assert plus.notes[0] == "Variant plus of longtvqa."
 
 
 def test_the_wording_is_in_the_protocol(data):
@@ -225,7 +301,8 @@ def test_a_server_is_evaluated_and_what_it_refuses_is_counted(server, data, tmp_
     card = read_card(tmp_path / "out" / "video_mme" / "card.yaml")
     assert card.kind == "reproduction" and card.checkpoint.sha256 is None
     notes = " ".join(card.notes)
-    assert "org/model at http" in notes and "3 failed" in notes and "context too long" in notes
+    assert "org/model" in notes and "http" not in notes  # a card names no place
+    assert "3 failed" in notes and "context too long" in notes
 
 
 @pytest.mark.parametrize(

@@ -125,3 +125,10 @@ def test_the_command_sweeps_methods_on_a_run(small, tmp_path):
 def test_bad_sweeps_are_refused(small, tmp_path, methods, more, said):
     result = vidpost("tts", "curve", "--methods", methods, "--run", small, "--out", tmp_path, *more)
     assert result.exit_code == 2 and said in result.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_said(small, tmp_path):
+    (tmp_path / "file").write_text("")
+    out = tmp_path / "file" / "x"
+    result = vidpost("tts", "curve", "--methods", "tcot", "--run", small, "--out", out)
+    assert result.exit_code == 2 and "choose another folder with --out" in result.stderr

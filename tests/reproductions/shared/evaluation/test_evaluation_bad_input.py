@@ -6,7 +6,9 @@ A score is never wrong in silence: the card says what failed, what was not read,
 from __future__ import annotations
 
 import json
+import resource
 import shutil
+import signal
 from contextlib import closing
 from functools import partial
 
@@ -78,7 +80,39 @@ def test_a_video_that_is_no_video_fails_its_questions_only(evaluated, data, serv
     _, card = evaluated()
     notes = " ".join(card.notes)
     assert (card.n, card.score) == (4, 0.25) and "2 failed and count as wrong" in notes
-    assert "v1.mp4" in notes
+    (said,) = (note for note in card.notes if "for example" in note)
+    assert said.startswith("2 failed, v1.mp4 for example: ") and said.count("v1.mp4") == 1
+    assert str(data) not in notes
+
+
+def test_failures_of_one_kind_are_one_line(evaluated, data, server):
+    for v in (1, 2):
+        (data / "video_mme" / "data" / f"v{v}.mp4").write_bytes(b"half a download")
+    server.answer = lambda body, _: reply(body, "A")
+    _, card = evaluated()
+    assert [n.split(" for")[0] for n in card.notes if "for example" in n] == ["4 failed, v1.mp4"]
+
+
+@pytest.mark.parametrize(("room", "file"), [(5000, ".jsonl: cannot be written"), (14000, "out: ")])
+def test_a_disk_without_room_is_said_and_the_command_goes_on(evaluated, server, room, file):
+    """It is full within the journal of answers, or behind it."""
+    server.answer = lambda body, _: reply(body, "A" * 3000)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # as on a full disk: the write fails
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
+    try:
+        result, card = evaluated(code=2)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert card is None and "Make room" in result.stderr and file in result.stderr
+    assert evaluated()[1].n == 4
+
+
+def test_a_folder_that_cannot_be_written_is_said(data, server, tmp_path):
+    (tmp_path / "file").write_text("")
+    command = ["eval", f"{server.url}/v1", "--benchmark", "video_mme", "--data-root", data]
+    result = vidpost(*command, "--out", tmp_path / "file" / "x")
+    assert result.exit_code == 2 and "Choose another folder" in result.stderr, result.output
 
 
 @pytest.mark.parametrize("text", ["", "\x00\ud83d <<|>> )(*&", "[" * 5000, "Z" * 5000, "I am not"])
@@ -104,8 +138,9 @@ def test_a_response_that_is_none_is_a_counted_failure(evaluated, server, respons
 def test_an_endless_generation_is_cut_and_counted(evaluated, server, qwen, data, tmp_path):
     server.answer = lambda body, _: reply(body, "well, " * 900, finish_reason="length")
     result, card = evaluated()
-    assert "4 answers cut off at their longest length, or failed" in result.stdout
+    assert "4 answers cut off at their longest length" in result.stdout
     assert card.score == 0.0
+    assert "4 answers were cut off at their longest length" in " ".join(card.notes)
     # A model of our own, too.
     command = ["eval", qwen.checkpoint, "--benchmark", "video_mme", "--data-root", data]
     more = ["--set", "evaluate.max_new_tokens=3", "--frames", 4, "--out", tmp_path / "own"]
@@ -134,8 +169,30 @@ def test_a_tool_call_that_is_no_json_and_frames_outside_the_video(evaluated, ser
         assert all(f in s["message"] for f, s in zip(faults, steps, strict=True))
     # One that never answers is cut off after its turns, and is read as it is: as nothing.
     server.answer = lambda body, _: reply(body, said[0])
-    result, card = evaluated("--method", "vital", "--set", "decode.rounds=5", "--fresh", code=2)
-    assert "cannot continue the beginning" in result.stderr
+    _, card = evaluated("--method", "vital", "--set", "decode.rounds=5", "--fresh")
+    assert card.score == 0.0 and any("is asked for in words" in note for note in card.notes)
+
+
+@pytest.mark.parametrize("method", ["cot_prompting", "self_consistency", "video_mtr", "video_rts"])
+def test_methods_run_on_an_endpoint_that_is_not_vllm(evaluated, server, method):
+    def answer(body, _):
+        if "response_format" in body:
+            return reply(body, json.dumps({"answer": "A"}))
+        return reply(body, "<think>hm</think><answer>A</answer>")
+
+    server.answer = answer
+    _, card = evaluated("--method", method)
+    assert (card.n, card.score) == (4, 0.5), card.notes
+    assert any("The endpoint is not vLLM" in note for note in card.notes)
+
+
+def test_a_method_that_weighs_answers_needs_their_probabilities(evaluated, server):
+    server.answer = lambda body, _: reply(
+        body, json.dumps({"answer": "A"}) if "response_format" in body else "<answer>A</answer>"
+    )
+    result, _ = evaluated("--method", "cyberv", code=2)
+    assert "gives no log-probabilities" in result.stderr
+    assert "--method self_consistency" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 torch = pytest.importorskip("torch")
 
-from reproductions.shared import run  # noqa: E402
+from reproductions.shared import finished  # noqa: E402
 from reproductions.shared.evaluation.parity import TOLERANCE, Parity, check  # noqa: E402
 from reproductions.shared.inference import hf  # noqa: E402
 from reproductions.shared.models import encode  # noqa: E402
@@ -147,7 +147,7 @@ def test_no_number_is_no_pass(where):
 @pytest.mark.parametrize(("rows", "code"), [(1e-6, 0), (1e-3, 1)])
 def test_the_command_exits_with_the_verdict(monkeypatch, rows, code):
     found = Parity(1, 1, True, generator=1e-6, rows=rows, packed=1e-6, blind=0.2)
-    monkeypatch.setattr(run, "parity_of", lambda folder: found)
+    monkeypatch.setattr(finished, "parity_of", lambda folder: found)
     result = CliRunner().invoke(main, ["doctor", "--parity", "runs/x"])
     assert result.exit_code == code
     assert ("TOO LARGE" in result.output) == bool(code)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+from dataclasses import replace
 
 import pytest
 
 from reproductions.shared.evaluation.runner import EvaluationError, evaluate
+from reproductions.shared.inference.answers import AnswersError
 from reproductions.shared.inference.engine import Completion, Prediction, Request, Sampling
 from reproductions.shared.inference.scripted import ScriptedGenerator
 from reproductions.shared.method import Sample
@@ -73,6 +78,73 @@ def test_an_interrupted_evaluation_goes_on(tmp_path):
     assert strip == [{k: v for k, v in r.items() if k != "seconds"} for r in whole]
     done = scripted()
     assert ask(path, done) == records and done.calls == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"question": "Which not?"},
+        {"options": ("A. y", "B. x")},
+        {"answer": "B"},
+        {"meta": {"subtitle_text": "red"}},
+    ],
+)
+def test_no_answer_is_used_for_another_question_of_that_id(tmp_path, change):
+    path = tmp_path / "rl.jsonl"
+    ask(path)
+    generator = scripted()
+    records = ask(path, generator, [replace(SAMPLES[0], **change), *SAMPLES[1:]])
+    assert asked(generator) == [["a"]]
+    assert records[0]["question"] == change.get("question", "Which?")
+    assert records[0]["score"] == float(change.get("answer", "A") == "A")
+
+
+def test_no_answer_is_used_for_another_video_of_that_name(tmp_path):
+    path, video = tmp_path / "rl.jsonl", tmp_path / "b.mp4"
+    video.write_bytes(b"first")
+    samples = [replace(SAMPLES[1], video=str(video))]
+    ask(path, samples=samples)
+    elsewhere = tmp_path / "moved.mp4"
+    elsewhere.write_bytes(b"first")
+    again = scripted()
+    ask(path, again, [replace(SAMPLES[1], video=str(elsewhere))])
+    assert again.calls == []  # the same content at another place
+    video.write_bytes(b"second")
+    other = scripted()
+    ask(path, other, samples)
+    assert asked(other) == [["b"]]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from test_runner import ANSWERS, ScriptedGenerator, ask
+
+def script(request, i):
+    if request.sample.id == "c":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return ANSWERS[request.sample.id]
+
+ask(Path(sys.argv[2]), ScriptedGenerator(script), batch=1)
+"""
+
+
+def test_kill_9_loses_no_finished_answer_of_an_evaluation(tmp_path):
+    path, here = tmp_path / "rl.jsonl", __file__.rpartition("/")[0]
+    dead = subprocess.run([sys.executable, "-c", KILLED, here, str(path)], check=False)
+    assert dead.returncode == -signal.SIGKILL
+    generator = scripted()
+    records = ask(path, generator)
+    assert asked(generator) == [["c"]] and [r["score"] for r in records] == [1.0, 0.0, 0.0]
+
+
+def test_a_full_disk_is_no_wrong_answer(tmp_path):
+    def full(sample, generator):
+        raise AnswersError("journal: cannot be written (No space left on device).")
+
+    with pytest.raises(AnswersError, match="No space left"):
+        ask(tmp_path / "rl.jsonl", decode=full)
 
 
 def test_a_record_cut_in_the_middle_is_asked_again(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from reproductions.benchmarks import _base
-from reproductions.shared.evaluation.score import LogError, printed, score_log
+from reproductions.shared.evaluation.score import LogError, bare, printed, score_log
+from reproductions.shared.method import Sample
 from vidpost.cli.main import main
 
 LOGS = Path(__file__).parents[5] / "shared" / "predlogs"
@@ -452,6 +454,96 @@ def test_boxes_in_the_wrong_form_are_not_silent(tmp_path: Path) -> None:
     )
     report = score_log(log, _base.get("got_10k"), "all_frames")
     assert any("boxes without area" in n and "--rules xywh" in n for n in report.notes)
+
+
+def test_an_answer_on_which_a_rule_fails_takes_no_other_with_it(tmp_path: Path) -> None:
+    benchmark = _base.get("video_mme")
+    careful = benchmark.shape.rules["careful"]
+
+    def breaks(sample: Sample, answer: Any) -> Any:
+        return careful(sample, answer) if answer != "B" else float(answer)
+
+    shape = replace(benchmark.shape, rules={"careful": careful, "breaks": breaks})
+    log = write(tmp_path / "log.jsonl", CHOICE)
+    for rule, against in (("breaks", "careful"), ("careful", "breaks")):
+        report = score_log(log, replace(benchmark, shape=shape), rule, against=against)
+        assert report.counts["scored"] == len(CHOICE)
+    said = score_log(log, replace(benchmark, shape=shape), "breaks", against="").notes
+    assert any("counted as wrong: the rule cannot read it (ValueError)" in n for n in said)
+
+
+def test_an_answer_that_earns_something_is_not_called_wrong(tmp_path: Path) -> None:
+    benchmark = _base.get("video_mme")
+
+    def half(sample: Sample, answer: Any) -> Any:
+        return _base.Graded(None, {"accuracy": 0.5 if answer else 0.0}, "one box has no area")
+
+    shape = replace(benchmark.shape, rules={"half": half})
+    log = write(tmp_path / "log.jsonl", CHOICE)
+    report = score_log(log, replace(benchmark, shape=shape), "half", against="")
+    assert report.numbers["accuracy"].value == 0.25 and report.counts["unread"] == 1
+    assert "2 answers: one box has no area." in report.notes
+    assert "2 answers counted as wrong: one box has no area." in report.notes
+
+
+@pytest.mark.parametrize(
+    ("values", "mean", "said"),
+    [
+        ([1.0000000000000002, 0.5, 0.8], 100 * 2.3 / 3, False),  # an overlap with itself
+        ([100.00000000000001, 50, 80], 100 * 2.3 / 3, True),
+        ([1, 0, 1], 200 / 3, False),
+        ([1.2, 0.5, 0.8], None, False),
+        ([500.0, 50, 80], None, False),
+        ([-3.0, 50, 80], None, False),
+    ],
+)
+def test_own_overlaps_are_fractions_or_per_cents(
+    values: list[float], mean: float | None, said: bool, tmp_path: Path
+) -> None:
+    for kind, name, number in (("span", "iou", "mIoU"), ("tube", "viou", "m_vIoU")):
+        log = write(tmp_path / f"{kind}.jsonl", [{"id": i, name: v} for i, v in enumerate(values)])
+        if mean is None:
+            with pytest.raises(LogError, match="neither fractions nor per cents"):
+                score_log(log, bare(kind))
+            continue
+        report = score_log(log, bare(kind))
+        assert report.numbers[number].printed == pytest.approx(mean)
+        assert any("read as per cents" in n for n in report.notes) is said
+
+
+def test_an_id_that_only_begins_like_a_gold_one_is_another(tmp_path: Path) -> None:
+    gold = write(tmp_path / "gold.jsonl", [{"id": x, "gold": [0, 10]} for x in "ab"])
+    log = write(
+        tmp_path / "log.jsonl",
+        [{"id": "a", "prediction": [0, 10]}, {"id": "a~x", "prediction": [50, 60]}],
+    )
+    report = score_log(log, bare("span"), gold=gold)
+    assert (report.counts["scored"], report.counts["extra"], report.counts["missing"]) == (1, 1, 1)
+    twice = write(tmp_path / "twice.jsonl", [{"id": "a", "prediction": [0, 10]}] * 2)
+    assert score_log(twice, bare("span"), gold=gold, repeats="all").counts["scored"] == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "clustered"),
+    [("{v:010}_{q}", True), ("abcdefgh-{v:02}_{q}", True), ("q_{v}{q}", False)],
+)
+def test_the_interval_is_clustered_by_video_or_says_that_it_is_not(
+    name: str, clustered: bool, tmp_path: Path
+) -> None:
+    """Ten videos; all five questions about a video are right, or all are wrong."""
+    log = write(
+        tmp_path / "log.jsonl",
+        [
+            {"id": name.format(v=v, q=q), "prediction": [0, 10 if v % 2 else 1], "gold": [0, 10]}
+            for v in range(10)
+            for q in range(5)
+        ],
+    )
+    report = score_log(log, bare("span"), against="")
+    assert report.interval is not None
+    low, high, _ = report.interval
+    assert (high - low > 0.4) is clustered  # 50 items as 10
+    assert any("takes questions as independent" in n for n in report.notes) is not clustered
 
 
 def test_masks(tmp_path: Path) -> None:

@@ -175,16 +175,58 @@ def test_an_answer_that_is_none_of_the_choices_has_failed(server, content):
     assert generator.failures[0].tries == 2
 
 
+def test_top_k_is_left_out_where_the_api_has_none_and_that_is_said(server):
+    s = server()
+    made = engine(s)
+    made.generate([Request(text())], Sampling(temperature=1.0, top_k=5))
+    assert "top_k" not in s.bodies[0] and "top_k it is left out" in made.limits
+    assert engine(server("vllm")).limits == ""
+
+
+THOUGHT = "<think>two, three</think><answer>"
+
+
 @pytest.mark.parametrize(
-    ("request_", "sampling", "fault"),
+    ("prefix", "said", "kept"),
     [
-        (Request(text(), prefix="It"), Sampling(), "cannot continue"),
-        (Request(text()), Sampling(temperature=1.0, top_k=5), "top_k"),
+        (THOUGHT, "3", "3"),
+        (THOUGHT, f"\n{THOUGHT}3", "3"),  # repeated
+        (THOUGHT, "<answer>3", "3"),
+        (THOUGHT, "<think>Once more.</think><answer>3", "3"),  # started over
+        ("It is", "It is three.", " three."),
+        ("It is", "three.", "three."),
     ],
 )
-def test_what_the_api_does_not_have_is_refused(server, request_, sampling, fault):
-    with pytest.raises(ServerError, match=fault):
-        engine(server()).generate([request_], sampling)
+def test_others_are_asked_in_words_to_go_on(server, prefix, said, kept):
+    s = server()
+    tokens = [{"token": c, "logprob": -float(i)} for i, c in enumerate(said)]
+    s.answer = lambda body, times: reply(body, said, logprobs={"content": tokens})
+    (answer,) = engine(s).generate([Request(text(), prefix=prefix)], Sampling())[0]
+    (message,) = s.bodies[0]["messages"]
+    assert message["content"].startswith("Question: ") and message["content"].endswith(prefix)
+    assert answer.text == kept and len(answer.ids) == len(said)  # all of it was paid for
+    # Confidence is that of what was kept.
+    assert answer.logprobs == tuple(-float(i) for i in range(len(said) - len(kept), len(said)))
+
+
+def test_the_probability_of_a_choice_is_not_that_of_its_json(server):
+    s = server()
+    pieces = ['{"', "answer", '": "', "n", "o", '"}']
+    tokens = [{"token": t, "logprob": -0.1 if t in "no" else -9.0} for t in pieces]
+    s.answer = lambda body, times: reply(body, "".join(pieces), logprobs={"content": tokens})
+    answer = engine(s).generate([Request(text())], Sampling(choices=("yes", "no")))[0][0]
+    assert (answer.text, answer.logprobs, len(answer.ids)) == ("no", (-0.1, -0.1), 6)
+
+
+def test_an_answer_that_was_cut_off_is_an_answer(server):
+    """A server need not count tokens; a thought that it hides may leave no text at all."""
+    for said in ("well, well", ""):
+        s = server()
+        s.answer = lambda body, times, said=said: (
+            reply(body, said, finish_reason="length") | {"usage": None}
+        )
+        (answer,) = engine(s).generate([Request(text())], Sampling())[0]
+        assert answer.ids and not answer.finished
 
 
 # --- what comes back ---------------------------------------------------------------------------
