@@ -11,17 +11,32 @@ from pathlib import Path
 from typing import Any
 
 from reproductions.shared.method import Sample
+from vidpost.catalog.diagnostics import closest
 
 
 class HubError(Exception):
     """A data set cannot be had here. The message says which, why, and what to do."""
 
 
+OWN = "own records"
+"""What a plan calls the data set and the benchmark of a user's own records."""
+
 SOURCES = {
+    "clevrer": ("", "clevrer_counterfactual.json"),
+    "museg_stage_1": ("", "stage_1.jsonl"),
+    "museg_stage_2": ("", "stage_2.jsonl"),
+    "next_qa": ("Zhang199/TinyLLaVA-Video-R1-training-data", "nextqa_0-30s.jsonl"),
+    "rrpo_self_alignment": ("", "self-alignment.json"),
+    "spacer_151k": ("", "SpaceR-151k.jsonl"),
+    "time_r1_data": ("", "train_2k5.json"),
     "video_r1_260k": ("Video-R1/Video-R1-data", "Video-R1-260k.json"),
     "video_r1_cot_165k": ("Video-R1/Video-R1-data", "Video-R1-COT-165k.json"),
+    "videorft_cot_102k": ("", "VideoRFT-CoT-102K.json"),
+    "videorft_rl_310k": ("", "VideoRFT-RL-310K.json"),
 }
-"""Dataset id -> (hub repository, record file). Videos lie beside the record file."""
+"""Dataset id -> (hub repository, record file). Videos lie beside the record file, at the paths that
+the records name. Without a repository (its layout is not known here, or the records lie in the code
+of the authors) the user puts both into a folder (`missing`), under this name."""
 
 
 EVALUATION = {
@@ -38,6 +53,45 @@ EVALUATION = {
 EVALUATION_REPOSITORY = "Video-R1/Video-R1-eval"
 
 
+def check_data(dataset: str) -> None:
+    """Refuse a data set without a reader.
+
+    Raises:
+        HubError: Nothing here reads it.
+    """
+    if dataset not in SOURCES:
+        hint = closest(dataset, SOURCES) or f"There are: {', '.join(SOURCES)}."
+        raise HubError(
+            f"data set '{dataset}' has no reader under reproductions/datasets. {hint} Or give your "
+            "own records: --data FILE."
+        )
+
+
+def missing(dataset: str) -> str:
+    """Why a data set with a reader cannot be had here, and what to do; "" if it can."""
+    repository, name = SOURCES[dataset]
+    if repository or _own(dataset, name) is not None:
+        return ""
+    return (
+        f"data set '{dataset}' is not downloaded by itself. Put {name} and its videos into a "
+        f"folder '{dataset}' and name its parent in VIDPOST_DATA."
+    )
+
+
+def check_benchmark(benchmark: str) -> None:
+    """Refuse a benchmark without a question file.
+
+    Raises:
+        HubError: `run` cannot ask it.
+    """
+    if benchmark not in EVALUATION:
+        hint = closest(benchmark, EVALUATION) or f"There are: {', '.join(EVALUATION)}."
+        raise HubError(
+            f"benchmark '{benchmark}' has no question file for a run. {hint} Ask it afterwards "
+            "(vidpost eval), or give your own records: --data FILE --eval-data FILE."
+        )
+
+
 def published_data(dataset: str, samples: int | None) -> list[Sample]:
     """The samples of a published data set.
 
@@ -50,11 +104,9 @@ def published_data(dataset: str, samples: int | None) -> list[Sample]:
     Raises:
         HubError: Unknown here, or it cannot be downloaded.
     """
-    if dataset not in SOURCES:
-        raise HubError(
-            f"data set '{dataset}' has no reader under reproductions/datasets. It can be used on "
-            "your own records: --data FILE."
-        )
+    check_data(dataset)
+    if why := missing(dataset):
+        raise HubError(why)
     repository, name = SOURCES[dataset]
     folder = _folder(dataset, repository, name)
     module = importlib.import_module(f"reproductions.datasets.{dataset}")
@@ -78,11 +130,7 @@ def published_questions(benchmarks: Sequence[str], samples: int | None) -> list[
 
     questions: list[Sample] = []
     for benchmark in benchmarks:
-        if benchmark not in EVALUATION:
-            raise HubError(
-                f"benchmark '{benchmark}' has no question file. There are: "
-                f"{', '.join(EVALUATION)}. Or give your own: --eval-data FILE."
-            )
+        check_benchmark(benchmark)
         name = EVALUATION[benchmark]
         folder = _folder(benchmark, EVALUATION_REPOSITORY, name)
         read = load(folder / name, folder, images="keep", on_problem="skip")[:samples]
@@ -148,9 +196,8 @@ def _anywhere(patterns: Sequence[str]) -> list[str]:
 
 def _folder(dataset: str, repository: str, name: str) -> Path:
     """The folder with `name`: the user's own copy, or the hub's."""
-    own = os.environ.get("VIDPOST_DATA")
-    if own and (Path(own) / dataset / name).is_file():
-        return Path(own) / dataset
+    if (own := _own(dataset, name)) is not None:
+        return own
     from huggingface_hub.errors import HfHubHTTPError
 
     try:
@@ -161,6 +208,12 @@ def _folder(dataset: str, repository: str, name: str) -> Path:
             f"the network, or put a copy with {name} into a folder '{dataset}' and name its parent "
             "in VIDPOST_DATA."
         ) from None
+
+
+def _own(dataset: str, name: str) -> Path | None:
+    """The user's own copy of a data set."""
+    own = os.environ.get("VIDPOST_DATA")
+    return Path(own) / dataset if own and (Path(own) / dataset / name).is_file() else None
 
 
 @cache

@@ -36,6 +36,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from reproductions.shared.hub import EVALUATION, EVALUATION_REPOSITORY, OWN, SOURCES, missing
 from reproductions.shared.method import Context, Method, Rollouts, Sample
 from reproductions.shared.models.sizes import (
     Architecture,
@@ -188,7 +189,7 @@ class Download:
 
     Attributes:
         what: model, dataset or benchmark.
-        id: Hub id, or "not in the catalogue".
+        id: Hub id.
         gib: Size; None: not known.
         source: Where the size is from.
     """
@@ -364,6 +365,8 @@ def train_plan(
     per_device = stage.batch_size * stage.gradient_accumulation
     flops = {k: v * per_device * devices for k, v in flops.items()}
     samples = stage.samples or _samples(preset, stage.data)
+    if preset.synthetic is not None:
+        samples = min(preset.synthetic.train, samples or preset.synthetic.train)
     updates = stage.max_steps
     if updates is None and samples is not None:
         passes = math.ceil(samples * stage.epochs / (per_device * devices))
@@ -668,15 +671,13 @@ def _downloads(preset: Preset, arch: Architecture) -> tuple[Download, ...]:
         found[preset.model.id] = Download(
             "model", preset.model.id, size, f"{arch.parameters:,} parameters of 2 bytes"
         )
-    wanted = [("dataset", "datasets", s.data) for s in preset.stages.values()]
-    wanted += [("benchmark", "benchmarks", b) for b in preset.evaluate.benchmarks]
-    for what, kind, name in wanted:
-        if name == "synthetic":
-            continue
-        for hub in list(_entry(kind, name).get("hf_ids", ()))[:1] or [""]:
+    wanted = [("dataset", SOURCES.get(s.data, ("", ""))[0]) for s in preset.stages.values()]
+    asked = [b for b in preset.evaluate.benchmarks if b in EVALUATION]
+    wanted += [("benchmark", EVALUATION_REPOSITORY)] if asked else []
+    for what, hub in wanted:
+        if hub and preset.synthetic is None:
             size_gib, source = KNOWN_SIZES.get(hub, (None, "size not known"))
-            label = hub or f"{name} (no hub id in the catalogue)"
-            found.setdefault(label, Download(what, label, size_gib, source))
+            found.setdefault(hub, Download(what, hub, size_gib, source))
     return tuple(found.values())
 
 
@@ -703,7 +704,7 @@ def _faults(
     machine: Machine,
 ) -> list[str]:
     """Why the machine cannot do it, most important first."""
-    faults = []
+    faults = list(_unread(preset))
     hardware = preset.hardware
     peak = max((s.memory["peak"] for s in stages), default=0.0)
     width = 4 if preset.model.dtype == "float32" else 2
@@ -734,6 +735,24 @@ def _faults(
             f"It has {machine.free_disk_gib:.0f} GiB of free disk; {total:.0f} GiB are needed."
         )
     return faults
+
+
+def _unread(preset: Preset) -> Iterator[str]:
+    """Data that nothing here reads or downloads; with synthetic clips there are none."""
+    if preset.synthetic is not None:
+        return
+    asked = [(f"stages.{n}.data", s.data) for n, s in preset.stages.items()]
+    if unread := [f"{name} ({key})" for key, name in asked if name not in (OWN, *SOURCES)]:
+        yield f"Nothing here reads {', '.join(unread)}: give your own records (--data FILE)."
+    evaluate = preset.evaluate.benchmarks
+    if unread := [name for name in evaluate if name not in (OWN, *EVALUATION)]:
+        yield (
+            f"A run cannot ask {', '.join(unread)} (evaluate.benchmarks): give it "
+            f"{', '.join(EVALUATION)}, and ask the others afterwards (vidpost eval)."
+        )
+    for name in dict.fromkeys(s.data for s in preset.stages.values() if s.data in SOURCES):
+        if why := missing(name):
+            yield f"{why[0].upper()}{why[1:]}"
 
 
 def _notes(preset: Preset, stages: Sequence[StagePlan]) -> Iterator[str]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import hashlib
-import importlib
 import json
 import os
 import re
@@ -37,7 +36,7 @@ from reproductions.shared.hub import (
     published_data,
     published_questions,
 )
-from reproductions.shared.method import Method, Sample, Stage
+from reproductions.shared.method import Method, MethodError, Sample, Stage, load_method
 from reproductions.shared.progress import bar, stderr
 from reproductions.shared.video.decode import Clip, VideoError, probe, read_frames
 from reproductions.shared.video.image import is_image, read_image
@@ -126,9 +125,17 @@ def find_method(name: str) -> Method:
 
 def _reproduced(name: str) -> Method | None:
     for kind in ("methods", "baselines"):
-        if name.isidentifier() and (ROOT / "reproductions" / kind / name / "method.py").exists():
-            module = importlib.import_module(f"reproductions.{kind}.{name}.method")
-            return module.METHOD  # type: ignore[no-any-return]
+        path = ROOT / "reproductions" / kind / name / "method.py"
+        if name.isidentifier() and path.exists():
+            try:
+                method = load_method(f"reproductions.{kind}.{name}.method", path)
+            except MethodError as error:
+                raise RunError(str(error)) from None
+            try:
+                complete(method)
+            except (MethodError, RunError) as error:
+                raise RunError(f"{path.relative_to(ROOT)}: over its baseline: {error}") from None
+            return method
     return None
 
 
@@ -727,7 +734,7 @@ def _go(
             preset_name=Path(options.preset).stem,
             overrides=options.overrides,
             command=command_line(method, options),
-            examples=_examples(data),
+            examples=examples_of(data),
         )
 
     try:
@@ -738,7 +745,7 @@ def _go(
     return folder
 
 
-def _examples(data: Data) -> list[Sample]:
+def examples_of(data: Data) -> list[Sample]:
     """Solved questions that a test-time method may show: of the training set, none of them asked.
 
     A published model has no training set of ours; it is shown none.
@@ -901,145 +908,6 @@ def new_folder(name: str) -> Path:
         folder = Path("runs") / f"{name}-{stamp}-{number}"
         number += 1
     return folder
-
-
-# --- what a finished run is asked -------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A run folder opened again: its settings, its method over the baseline, its checkpoints."""
-
-    preset: Preset
-    options: Options
-    method: Method
-    checkpoints: dict[str, Path]
-
-
-def open_run(folder: Path) -> Finished:
-    """Read a run folder.
-
-    Raises:
-        RunError: It holds no run, or no trained checkpoint yet.
-    """
-    config = read_config(folder)
-    whole = complete(find_method(config["method"]))
-    checkpoints = {
-        s.name: folder / "stages" / s.name / "final"
-        for s in whole.stages or ()
-        if (folder / "stages" / s.name / "final").exists()
-    }
-    if not checkpoints:
-        raise RunError(
-            f"{folder}: no trained checkpoint yet. Finish it: vidpost run --resume {folder}"
-        )
-    return Finished(
-        Preset.model_validate(config["settings"]), options_of(config, folder), whole, checkpoints
-    )
-
-
-def evaluate_run(
-    folder: Path,
-    checkpoint: str | None,
-    data: Path | None,
-    video_root: Path | None,
-    seed: int | None,
-    limit: int | None,
-) -> dict[str, Any]:
-    """Evaluate a checkpoint of a run again, on its own held-out clips or on other questions.
-
-    Args:
-        folder: Run folder.
-        checkpoint: Name of a stage; None: the last one.
-        data: The user's records; None: the run's own questions.
-        video_root: Folder of their videos.
-        seed: Fresh synthetic clips of this seed.
-        limit: At most this many questions.
-
-    Returns:
-        As evaluation.json, with the path of the predictions.
-
-    Raises:
-        RunError: No such run or checkpoint, or unusable records.
-    """
-    from reproductions.shared.evaluation.outcome import (
-        SCORE,
-        answers,
-        identity,
-        protocol_of,
-        summarise,
-    )
-    from reproductions.shared.evaluation.strategies import engine_of, strategies
-    from reproductions.shared.inference.lazy import LazyGenerator
-
-    found = open_run(folder)
-    if processes.count() > 1:
-        processes.join(device())
-    name = checkpoint or list(found.checkpoints)[-1]
-    if name not in found.checkpoints:
-        raise RunError(f"{folder}: no checkpoint '{name}'. It has: {', '.join(found.checkpoints)}.")
-    preset = found.preset if seed is None else found.preset.model_copy(update={"seed": seed})
-    where = folder / "evaluations" / (data.stem if data else f"seed-{preset.seed}")
-    if data is not None:
-        options = dataclasses.replace(
-            found.options, data=data, eval_data=data, video_root=video_root
-        )
-    else:
-        options = found.options
-    where.mkdir(parents=True, exist_ok=True)
-    samples, name_of_data = held_out(preset, options, where)
-    samples = samples[:limit]
-    spec = frame_spec(preset, preset.evaluate.frames)
-    limit_threads(preset)
-    weights = identity(found.checkpoints[name])
-    read = clip_reader(spec, own=name_of_data == "synthetic")
-    protocol = protocol_of(found.method, preset, samples, spec)
-    records = {
-        name: answers(
-            name, found.checkpoints[name], weights, found.method, preset, samples, where, read,
-            device(), protocol,
-        )
-    }  # fmt: skip
-    if found.method.decode is not None:
-        shows = preset.decode is not None and preset.decode.examples is not None
-        solved = _examples(load_data(found.preset, options, where)) if shows else []
-        asked = {s.id for s in samples}
-        before = list(found.checkpoints.values())
-        before = before[max(0, before.index(found.checkpoints[name]) - 1) :]
-        engine = engine_of(found.checkpoints[name], found.method, preset, read, device())
-        records |= strategies(
-            name, engine, found.method, preset, samples, SCORE, where,
-            f"{protocol.fingerprint()}/{weights}", records[name],
-            [s for s in solved if s.id not in asked],
-            LazyGenerator(lambda: engine_of(before[0], found.method, preset, read, device())),
-        )  # fmt: skip
-    return summarise(records) | {
-        "predictions": str(where / "predictions" / f"{list(records)[-1]}.jsonl"),
-        "data": name_of_data,
-    }
-
-
-def parity_of(folder: Path) -> Any:
-    """`evaluation.parity.check` on the last checkpoint of a run.
-
-    Raises:
-        RunError: No such run or checkpoint.
-    """
-    from reproductions.shared.evaluation.parity import check
-    from reproductions.shared.models.encode import Encoder
-    from reproductions.shared.models.load import load_model, load_processor
-
-    found = open_run(folder)
-    preset = found.preset
-    limit_threads(preset)
-    source = list(found.checkpoints.values())[-1]
-    questions, name = held_out(preset, found.options, folder)
-    model = load_model(source, preset.model, device=device())
-    read = clip_reader(frame_spec(preset), own=name == "synthetic")
-    assert found.method.prompt is not None
-    encoder = Encoder(load_processor(source), model, read, found.method.prompt)
-    samples = [s for s in questions if s.video is not None][:8]
-    return check(model, encoder, samples, max_new_tokens=preset.evaluate.max_new_tokens)
 
 
 def main(method: Method) -> None:

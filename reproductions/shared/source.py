@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,6 +19,7 @@ from reproductions.shared import processes
 from reproductions.shared.evaluation.cards import WEIGHT_FILES, weights_sha256
 from reproductions.shared.evaluation.protocol import prompt_hash
 from reproductions.shared.evaluation.strategies import chooser, contexts, engine_of, sampling_of
+from reproductions.shared.finished import open_run
 from reproductions.shared.inference.answers import CachedGenerator
 from reproductions.shared.inference.engine import (
     Completion,
@@ -41,15 +41,16 @@ from reproductions.shared.run import (
     RunError,
     clip_reader,
     complete,
+    device,
     find_method,
     frame_spec,
-    open_run,
+    limit_threads,
     preset_path,
     settings_of,
 )
 from reproductions.shared.video.spec import FrameSpec
 from vidpost.catalog.loader import CatalogError
-from vidpost.catalog.preset import Preset, load_preset, merge
+from vidpost.catalog.preset import Preset, load_preset, override
 
 Engine = Literal["auto", "hf", "vllm", "server"]
 FAMILIES = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl")
@@ -237,7 +238,7 @@ def open_source(
                 "--engine vllm is one process. Start one a GPU with --shard I/N, or serve the "
                 "model on each (vllm serve) and give the URLs, with commas between them."
             )
-        processes.join(_device())
+        processes.join(device())
     try:
         whole = complete(find_method(method))
         if whole.decode is None and whole.id != "decode":
@@ -272,24 +273,7 @@ def method_settings(method: Method, preset: Preset, overrides: Mapping[str, Any]
         name = "mini" if preset.model.id == "tiny" else "paper"
         decode = load_preset(preset_path(method, name)).decode
         values["decode"] = decode and decode.model_dump(mode="json")
-    return _overridden(values, overrides)
-
-
-def _overridden(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> Preset:
-    from pydantic import ValidationError
-
-    from vidpost.catalog.preset import explain
-
-    merged = dict(values)
-    for key, value in overrides.items():
-        nested: Any = value
-        for part in reversed(key.split(".")):
-            nested = {part: nested}
-        merged = merge(merged, nested)
-    try:
-        return Preset.model_validate(merged)
-    except ValidationError as error:
-        raise CatalogError(explain(error, "--set")) from None
+    return override(values, overrides, "settings")
 
 
 def _with_frames(preset: Preset, frames: int | None) -> tuple[Preset, FrameSpec]:
@@ -326,8 +310,8 @@ def _of_run(
     # The wording is what the checkpoint was trained on; frames are the method's, if it says.
     whole = replace(whole, prompt=found.method.prompt, frames=whole.frames or found.method.frames)
     read = clip_reader(spec, own)
-    _threads(preset)
-    device = _device()
+    limit_threads(preset)
+    kind = device()
     earlier = list(found.checkpoints.values())
     before = earlier[max(0, earlier.index(weights) - 1)]
     generator, encoder = _open(weights, whole, preset, read, engine, None, progress)
@@ -344,7 +328,7 @@ def _of_run(
         checkpoint=name,
         sha256=sha,
         tiny=preset.model.id == "tiny",
-        frozen=LazyGenerator(lambda: engine_of(before, whole, preset, read, device)),
+        frozen=LazyGenerator(lambda: engine_of(before, whole, preset, read, kind)),
         run=Path(model),
         overrides=overrides,
     )
@@ -364,16 +348,16 @@ def _published(
     local = engine != "server" and Path(model).is_dir()
     family = _family(model, revision, served, engine)
     settings = settings_of(whole, Options(preset="paper"))
-    device = _device()
+    kind = device()
     keys: dict[str, Any] = {
         "model.id": served or model,
         "model.family": family,
         "model.revision": revision or "main",
-        "hardware.device": device,
+        "hardware.device": kind,
     }
-    if device == "cpu":
+    if kind == "cpu":
         keys["model.dtype"] = "float32"
-    preset = _overridden(settings.model_dump(mode="json"), {**keys, **overrides})
+    preset = override(settings.model_dump(mode="json"), {**keys, **overrides}, "settings")
     preset, spec = _with_frames(preset, frames)
     read = clip_reader(spec, own)
     generator, encoder = _open(model, whole, preset, read, engine, served, progress)
@@ -420,7 +404,7 @@ def _open(
         )
     try:
         if engine == "hf":
-            found: HFGenerator = engine_of(weights, whole, preset, read, _device())
+            found: HFGenerator = engine_of(weights, whole, preset, read, device())
             found.progress = progress
             return found, found.encoder
         from reproductions.shared.models.load import load_processor
@@ -462,6 +446,7 @@ def _family(model: str, revision: str | None, served: str | None, engine: str) -
                 f"{model}: no such folder. Give a run folder, a hub id (Qwen/Qwen2.5-VL-7B-"
                 "Instruct), or a server's URL (http://localhost:8000/v1)."
             )
+        _ask_hub(model, revision)
         from transformers import AutoConfig
 
         try:
@@ -476,23 +461,31 @@ def _family(model: str, revision: str | None, served: str | None, engine: str) -
     return str(kind)
 
 
+def _ask_hub(model: str, revision: str | None) -> None:
+    """Asks the hub once for a model that is not on the disk; transformers would try for a minute.
+
+    Raises:
+        SourceError: It has none of that name, or does not answer.
+    """
+    import httpx
+    from huggingface_hub import HfApi, try_to_load_from_cache
+
+    if isinstance(try_to_load_from_cache(model, "config.json", revision=revision), str):
+        return
+    try:
+        HfApi().model_info(model, revision=revision, timeout=10)
+    except httpx.TransportError:
+        raise SourceError(
+            f"{model}: no such folder here, and the hub does not answer. Check the path or the "
+            "network, or give a run folder or a server's URL."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise _unknown(model, error) from None
+
+
 def _unknown(model: str, error: Exception) -> SourceError:
     said = " ".join(str(error).split())[:200]
     return SourceError(
         f"{model}: cannot be loaded from the hub or the disk ({said}). Check the name and the "
         "network, or give a run folder or a server's URL."
     )
-
-
-def _device() -> str:
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def _threads(preset: Preset) -> None:
-    """A small model on many threads is slower than on one."""
-    if preset.model.id == "tiny":
-        import torch
-
-        torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))

@@ -111,6 +111,10 @@ def test_image_records_are_kept_or_counted(root, caplog):
         ({"solution": "<answer></answer>"}, "solution", "is empty"),
         ({"solution": "<answer>A</answer><answer>B</answer>"}, "solution", "a tag twice"),
         ({"solution": "<answer>C</answer>"}, "solution", "'C' is no option's letter"),
+        ({"solution": "<answer>A,C</answer>"}, "solution", "'A,C' is no option's letter"),
+        ({"solution": "<answer>A,A</answer>"}, "solution", "'A,A' is no option's letter"),
+        ({"problem_type": "temporal grounding", "solution": "<answer>1 to 2, 4 to 3</answer>"},
+         "solution", "no interval"),
         ({"solution": 2}, "solution", "is missing, empty or no text"),
         ({"problem_type": "numerical", "solution": "<answer>nan</answer>"}, "solution", "finite"),
         ({"problem_type": "regression", "solution": "<answer>x</answer>"}, "solution", "finite"),
@@ -148,6 +152,23 @@ def test_a_malformed_record_gets_one_message(root, changes, field, message):
     assert problem.startswith(f"{path}:2: {field}: ") and message in problem
     assert problem.endswith(".") and len(problem) < 500
     assert len(video_r1_260k.load(path, root, on_problem="skip")) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "gold", "answer"),
+    [
+        ("temporal grounding", "1.0 to 2.0, 5.0 to 6.0", "1.0 to 2.0, 5.0 to 6.0"),
+        ("temporal grounding", "1.0-2.0 5.0-6.0", "1.0 to 2.0, 5.0 to 6.0"),
+        ("temporal grounding", "[[1.0, 2.0], [5, 6]]", "1.0 to 2.0, 5.0 to 6.0"),
+        ("multiple choice", "A, B", "A,B"),
+        ("tracking", "(1,2),(30,40)", "(1,2),(30,40)"),
+        ("tracking", "[1, 2, 30, 40]", "[1, 2, 30, 40]"),
+    ],
+)
+def test_golds_as_museg_tw_grpo_and_univg_r1_publish_them(root, kind, gold, answer):
+    path = write(root, [record(problem_type=kind, solution=f"<answer>{gold}</answer>")])
+    (sample,) = video_r1_260k.load(path, root)
+    assert sample.answer == answer
 
 
 def test_a_link_inside_the_root_is_fine(root):

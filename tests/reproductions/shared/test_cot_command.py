@@ -52,6 +52,9 @@ def test_what_was_rejected_says_why(small, tmp_path):
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith("0 of 3 kept (3 empty)")
     assert out.read_text() == ""
+    # Nobody is told to train on nothing.
+    assert "vidpost run" not in result.stdout and "words a kept one" not in result.stdout
+    assert "nothing to train on" in result.stdout and "--candidates" in result.stdout
     found = rows(tmp_path / "cot.rejected.jsonl")
     assert [r["reason"] for r in found] == ["empty"] * 3 and all(r["problem_id"] for r in found)
 

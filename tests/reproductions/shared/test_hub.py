@@ -29,6 +29,17 @@ def test_training_records_come_from_the_copy(copy):
     assert all(str(copy) in s.video for s in samples)
 
 
+def test_records_in_a_form_of_their_own_come_from_the_copy(copy):
+    folder = copy / "museg_stage_2"
+    folder.mkdir()
+    (folder / "a.mp4").write_bytes(b"video")
+    row = {"idx": 0, "problem": "When?", "solution": [[1.0, 2.0]], "video": "a.mp4", "task": "tvg"}
+    rows = [row, row | {"idx": 1, "video": "gone.mp4"}, row | {"idx": 2}]
+    (folder / "stage_2.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    samples = hub.published_data("museg_stage_2", None)
+    assert [(s.id, s.answer) for s in samples] == [("0", "1.0 to 2.0"), ("2", "1.0 to 2.0")]
+
+
 def test_questions_name_their_benchmark_and_leave_out_missing_videos(copy):
     questions = hub.published_questions(["mvbench"], None)
     assert len(questions) == 3
@@ -41,6 +52,8 @@ def test_what_nobody_can_read_says_what_to_do(copy, monkeypatch):
         hub.published_questions(["next_gqa"], None)
     with pytest.raises(hub.HubError, match=r"has no reader.*--data FILE"):
         hub.published_data("nothing", None)
+    with pytest.raises(hub.HubError, match=r"stage_1.jsonl.*folder 'museg_stage_1'.*VIDPOST_DATA"):
+        hub.published_data("museg_stage_1", None)
 
 
 def test_without_hub_and_copy_the_message_names_both(monkeypatch, tmp_path):

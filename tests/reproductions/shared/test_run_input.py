@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import shutil
+import sys
 
 import pytest
 import yaml
@@ -78,12 +80,125 @@ def test_wrong_words(here, arguments, parts):
         ("model.family=qwen2_vl", ["model.family", "qwen2_vl", "qwen2_5_vl"]),
         ("model.tiny.heads=3", ["model.tiny", "heads", "64"]),
         ("model=3", ["model", "3"]),
+        # The place is the command line, with the range or the near names as remedy.
+        ("train.lr=1", ["--set train.lr: not a key of a preset. There are here: shared_prefix."]),
+        ("stages.rl.learning_rat=1", ["Did you mean 'stages.rl.learning_rate'?"]),
+        ("learning_rate=1", ["Did you mean 'stages.rl.learning_rate'?"]),
+        ("stages.lr.max_steps=1", ["--set stages.lr.max_steps: no stage 'lr'", "sft, rl"]),
+        ("stages.rl.top_p=2", ["--set stages.rl.top_p: ", "not 2. Give a number above 0 up to 1."]),
+        ("stages.rl.num_generations=0", ["Give a whole number from 2 or null."]),
+        ("stages.rl.learning_rate=inf", ["--set stages.rl.learning_rate: must be a finite number"]),
+        ("stages.rl.learning_rate=nan", ["--set stages.rl.learning_rate: must be a finite number"]),
+        ("stages.rl.beta=1e999", ["--set stages.rl.beta: must be a finite number"]),
+        ("synthetic.knobs.noise=NaN", ["--set synthetic.knobs.noise: cannot be nan."]),
+        ("method=grpo", ["--set method: ", "Leave it away"]),
+        ("sources.model=x", ["--set sources.model: ", "Leave it away"]),
+        # Nothing is trained on other data than those that were asked for.
+        ("stages.rl.data=video_r1_260k", ["stages.rl.data: 'video_r1_260k' is not used", "--data"]),
+        ('evaluate.benchmarks=["mvbench"]', ["evaluate.benchmarks: 'mvbench' is not used"]),
+        (
+            "stages.rl.batch_size=99999999",
+            ["a step takes 99,999,999 questions", "are 2,400. Raise"],
+        ),
     ],
     ids=lambda v: v if isinstance(v, str) else "",
 )
 def test_wrong_settings(here, setting, parts):
     output = refused(here, "video_r1", "--set", setting)
     assert all(part in output for part in parts), output
+    assert str(run.ROOT) not in output
+    assert refused(here, "video_r1", "--set", setting, "--dry-run") == output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["--data", "none.jsonl"], ["none.jsonl: 1 problem"]),
+        (["--eval-data", "none.jsonl"], ["--eval-data: goes with", "--data FILE"]),
+        (["--video-root", "nowhere"], ["--video-root: goes with", "--data FILE"]),
+        (["--data", "x.jsonl", "--set", "synthetic.train=9"], ["--set synthetic.train: is not"]),
+        (["--data", "x.jsonl", "--set", "stages.rl.data=x"], ["--set stages.rl.data: is not used"]),
+        (
+            ["--preset", "paper", "--set", "stages.rl.data=video_r1_260"],
+            ["--set stages.rl.data: data set 'video_r1_260'", "Did you mean 'video_r1_260k'?"],
+        ),
+        (
+            ["--preset", "paper", "--set", 'evaluate.benchmarks=["mvbenc"]'],
+            ["--set evaluate.benchmarks: benchmark 'mvbenc'", "Did you mean 'mvbench'?"],
+        ),
+    ],
+    ids=lambda v: " ".join(v)[:40] if isinstance(v, list) else "",
+)
+def test_a_dry_run_refuses_what_a_run_refuses(here, arguments, parts):
+    output = refused(here, "video_r1", *arguments)
+    assert all(part in output for part in parts), output
+    assert refused(here, "video_r1", *arguments, "--dry-run") == output
+
+
+def test_a_mistake_in_a_file_is_not_blamed_on_the_command_line(here):
+    whole = settings_of(find_method("video_r1"), Options()).model_dump(mode="json")
+    (here / "own.yaml").write_text(yaml.safe_dump(whole | {"train": {"lr": 1}}))
+    output = refused(here, "video_r1", "--preset", "own.yaml", "--set", "seed=3")
+    assert "own.yaml: train.lr: not a key of a preset" in output and "--set" not in output
+    (here / "own.yaml").write_text(yaml.safe_dump(whole | {"synthetic": None}))
+    output = refused(
+        here, "video_r1", "--preset", "own.yaml", "--set", "synthetic.train=3", "--dry-run"
+    )
+    assert "--set synthetic.train: synthetic.tasks: missing. Add it, too." in output
+
+
+def test_a_setting_that_no_memory_holds_is_refused_at_once(here):
+    output = refused(here, "video_r1", "--set", "frames.num_frames=100000000")
+    assert "GiB of RAM" in output and "--dry-run" in output
+
+
+def test_an_engine_that_is_not_here_is_refused_before_anything_is_written(here, monkeypatch):
+    monkeypatch.delenv("VIDPOST_SERVERS", raising=False)
+    setting = "hardware.rollout_engine=vllm_server"
+    assert "hardware.rollout_engine" in refused(here, "video_r1", "--set", setting, "--out", "o")
+
+
+def test_a_dry_run_counts_ones_own_records(mine):
+    from reproductions.shared.run import _share
+
+    write(mine / "my.jsonl", [record(i) for i in range(100)])
+    command = ["run", "video_r1", "--preset", "paper", "--data", "my.jsonl", "--dry-run", "--json"]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 0, result.output
+    plan = json.loads(result.output)
+    held_out = sum(_share(str(i)) < 0.2 for i in range(100))
+    samples = {s["name"]: s["samples"] for s in plan["stages"]}
+    assert samples == {"sft": 100 - held_out, "rl": 100 - held_out, "own records": held_out}
+    assert [d["what"] for d in plan["downloads"]] == ["model"]
+    assert not any("reads" in fault for fault in plan["faults"])
+
+
+def test_a_dry_run_says_first_which_data_nothing_here_reads(here):
+    from reproductions.shared.hub import SOURCES
+
+    result = CliRunner().invoke(main, ["run", "av_reasoner", "--preset", "paper", "--dry-run"])
+    assert result.exit_code == 0, result.output
+    assert "av_reasoner_tasks" not in SOURCES
+    said = " ".join(result.output.split())
+    verdict = "This machine cannot do it. Nothing here reads av_reasoner_tasks (stages.rl.data)"
+    assert verdict in said and "--data FILE" in said
+    assert "dataset av_reasoner_tasks" not in said  # nothing that is not read is downloaded
+    assert (
+        "A run cannot ask cg_av_counting (evaluate.benchmarks)" in said and "vidpost eval" in said
+    )
+
+
+def test_a_data_set_without_a_download_is_looked_for_before(here, monkeypatch):
+    monkeypatch.setenv("VIDPOST_DATA", str(here))
+    dry = ["run", "videorft", "--preset", "paper", "--dry-run"]
+    said = " ".join(CliRunner().invoke(main, dry).output.split())
+    for name in ("videorft_cot_102k", "videorft_rl_310k"):
+        assert f"Data set '{name}' is not downloaded by itself." in said
+    assert "into a folder 'videorft_rl_310k' and name its parent in VIDPOST_DATA" in said
+    (here / "videorft_cot_102k").mkdir()
+    (here / "videorft_cot_102k" / "VideoRFT-CoT-102K.json").write_text("[]")
+    said = " ".join(CliRunner().invoke(main, dry).output.split())
+    assert "'videorft_cot_102k' is not" not in said and "'videorft_rl_310k' is not" in said
 
 
 def test_the_paper_preset_says_what_this_machine_lacks(here):
@@ -93,6 +208,112 @@ def test_the_paper_preset_says_what_this_machine_lacks(here):
         pytest.skip("a GPU is here")
     output = refused(here, "video_r1", "--preset", "paper")
     assert "--dry-run" in output and "--preset mini" in output
+
+
+# --- a method of one's own --------------------------------------------------------------------
+
+HEAD = """from reproductions.shared.method import Method, Stage
+
+
+def brevity(completions, **columns):
+    return [0.0] * len(completions)
+
+
+def good(gain):
+    def reward(completions, **columns):
+        return [gain] * len(completions)
+
+    return reward
+
+
+"""
+
+
+@pytest.fixture
+def own(here, tmp_path, monkeypatch):
+    """Writes a method.py that `vidpost run` finds beside the shipped ones."""
+    from reproductions import methods
+
+    root = tmp_path / "root"
+    (root / "reproductions" / "baselines").mkdir(parents=True)
+    for name in ("sft", "grpo"):
+        folder = run.ROOT / "reproductions" / "baselines" / name
+        (root / "reproductions" / "baselines" / name).symlink_to(folder)
+    monkeypatch.setattr(run, "ROOT", root)
+    monkeypatch.setattr(
+        methods, "__path__", [*methods.__path__, str(root / "reproductions" / "methods")]
+    )
+
+    def write_method(name, text):
+        folder = root / "reproductions" / "methods" / name
+        folder.mkdir(parents=True)
+        (folder / "method.py").write_text(text)
+        importlib.invalidate_caches()
+        for preset in ("mini.yaml", "paper.yaml"):
+            text = (root / "reproductions" / "baselines" / "grpo" / preset).read_text()
+            (folder / preset).write_text(text.replace("method: grpo", f"method: {name}"))
+        return here
+
+    yield write_method
+    for module in [m for m in sys.modules if m.startswith("reproductions.methods.own_")]:
+        del sys.modules[module]
+
+
+@pytest.mark.parametrize(
+    ("number", "call", "parts"),
+    [
+        (1, "rewards=brevity", [":15: rewards: is a function", "rewards=(brevity,)"]),
+        (2, "reward=(brevity,)", [":15: 'reward' is no hook", "Did you mean 'rewards'?"]),
+        (3, "rewards=(good(1.0), good(2.0))", [":15: rewards: 2 are called 'reward'", "__name__"]),
+        (4, "rewards=(brevity,), reward_weights=(1.0, 2.0)", [":15: reward_weights: 2 for 1"]),
+        (5, "reward_weights=(1.0,)", ["method.py: over its baseline: reward_weights: 1 for 2"]),
+        (6, "rewards=(brevity([]),)", [":15: rewards: [] is no function"]),
+        (7, "prompt='What?'", [":15: prompt: is a str", "Give a function"]),
+        (8, "stages=(Stage('rl', 'gpro'),)", [":15: stages: Stage(", "'grpo'"]),
+        (9, "rewards=(brevity,", [":15: '(' was never closed"]),
+        (10, "rewards=(brevety,)", [":15: name 'brevety' is not defined (NameError)"]),
+    ],
+    ids=lambda v: v if isinstance(v, str) else "",
+)
+def test_a_fault_in_ones_own_method_is_one_message(own, number, call, parts):
+    name = f"own_{number}"
+    here = own(name, f"{HEAD}METHOD = Method(id='{name}', baseline='grpo', {call})\n")
+    output = refused(here, name, "--dry-run")
+    assert all(part in output for part in parts), output
+    assert f"reproductions/methods/{name}/method.py:" in output
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "parts"),
+    [
+        ("own_a", HEAD, ["own_a/method.py: METHOD is missing", "METHOD = Method(id='own_a'"]),
+        ("own_b", "import numpyy\n", ["own_b/method.py:1: there is no module 'numpyy'"]),
+        (
+            "own_c",
+            "\nfrom reproductions.shared.method import Methods\n",
+            ["own_c/method.py:2: cannot import name 'Methods'", "Correct the import"],
+        ),
+        (
+            "own_d",
+            HEAD + "METHOD = Method(id='owned', baseline='grpo')\n",
+            ["own_d/method.py: the id 'owned'", "Write id='own_d'"],
+        ),
+        (
+            "own_e",
+            HEAD + "METHOD = Method(id='own_e', baseline='grpp')\n",
+            ["own_e/method.py: over its baseline: 'grpp' has no reproduction", "'grpo'"],
+        ),
+        (
+            "own_f",
+            HEAD + "METHOD = Method(id='own_f', baseline='own_f')\n",
+            ["own_f/method.py:15: baseline: 'own_f' is the method itself"],
+        ),
+    ],
+    ids=lambda v: v if isinstance(v, str) and len(v) == 5 else "",
+)
+def test_a_module_that_is_no_method(own, name, text, parts):
+    output = refused(own(name, text), name, "--dry-run")
+    assert all(part in output for part in parts), output
 
 
 # --- resuming ---------------------------------------------------------------------------------
@@ -198,12 +419,12 @@ def test_too_few_records_for_a_batch(mine, monkeypatch):
     assert result.exit_code == 2
     assert "stages.rl.batch_size" in result.output and "4" in result.output
     assert parsed == ["my.jsonl", "eval.jsonl"]  # each once
-    assert not (mine / "o" / "stages").exists()
+    assert not (mine / "o").exists()
 
 
 def test_no_usable_record_is_left(mine):
     (mine / "broken.mp4").write_bytes(b"\x00" * 100)
-    write(mine / "my.jsonl", [record(i, path="./broken.mp4") for i in range(3)])
+    write(mine / "my.jsonl", [record(i, path="./broken.mp4") for i in range(30)])
     command = ["run", "video_r1", "--smoke", "--data", "my.jsonl", "--out", "o"]
     result = CliRunner().invoke(main, command)
     assert result.exit_code == 2
@@ -224,6 +445,11 @@ def test_overrides_and_smoke_reach_the_settings():
     smoke = settings_of(method, Options(overrides={"seed": 3}, smoke=True))
     assert {s.max_steps for s in smoke.stages.values()} == {2} and smoke.synthetic.train == 16
     assert smoke.synthetic.tasks == preset.synthetic.tasks
+    # What is asked for beside --smoke holds, so that the card's overrides are true.
+    asked = {"synthetic.train": 9, "stages.rl.max_steps": 3}
+    both = settings_of(method, Options(overrides=asked, smoke=True))
+    assert (both.synthetic.train, both.synthetic.test) == (9, 8)
+    assert (both.stages["rl"].max_steps, both.stages["sft"].max_steps) == (3, 2)
 
 
 def test_a_preset_of_ones_own(tmp_path):

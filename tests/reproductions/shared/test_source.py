@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -37,6 +39,18 @@ def test_a_run_answers_about_a_video_with_a_strategy(small, clips):
     assert found["evidence"] and set(found["frames"]) <= set(found["looked_at"])
     assert [s["step"] for s in found["trace"]] == ["segments", "frames"]
     assert result.stderr.count("call ") == 5
+
+
+def test_an_answer_that_is_no_option_is_said(server, clips):
+    server.answer = lambda body, _: reply(body, "<answer>C</answer>", finish_reason="length")
+    asked = ["ask", clips[0].video, "Which?", "--options", "red", "--options", "blue"]
+    model = ["--model", f"{server.url}/v1", "--served", "a", "--frames", 4]
+    result = vidpost(*asked, *model)
+    assert result.exit_code == 0, result.output
+    assert "note      the answer names none of the options" in result.stdout
+    assert "note      an answer was cut off at its longest length" in result.stdout
+    result = vidpost(*asked, *model, "--method", "self_consistency", "--json")
+    assert "not vLLM: where the method sets top_k" in json.loads(result.stdout)["notes"][-1]
 
 
 def test_people_get_answer_evidence_and_cost(small, clips):
@@ -143,3 +157,24 @@ def test_letters_that_come_along_are_not_doubled(clips):
     assert _sample(clip, "Which?", ("left", "right")).options == plain
     assert _sample(clip, "Which?", ("A. left", "(B) right")).options == plain
     assert _sample(clip, "Which?", ("B. left", "A. right")).options == ("A. B. left", "B. A. right")
+
+
+def test_a_model_that_is_nowhere_is_not_asked_for_again_and_again(monkeypatch):
+    """Without network the libraries' own retries take half a minute."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        asked = []
+
+        def refuse() -> None:
+            while True:
+                try:
+                    asked.append(listener.accept()[0].close())
+                except OSError:
+                    return  # the listener was closed
+
+        threading.Thread(target=refuse, daemon=True).start()
+        port = listener.getsockname()[1]
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{port}")
+        with pytest.raises(SourceError, match="no such folder here, and the hub does not answer"):
+            open_source("nowhere/run")
+        assert 1 <= len(asked) <= 2  # httpx opens a second connection where the first is closed

@@ -7,21 +7,25 @@ algorithm constants stay the paper's. This module is light: no torch, nothing of
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from vidpost.catalog.diagnostics import closest
 from vidpost.catalog.loader import CatalogError, load_mapping
 
-Positive = Annotated[int, Field(gt=0)]
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+Positive = Annotated[int, Field(gt=0, le=10**9)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Lora(_Part):
@@ -87,7 +91,7 @@ class StageSettings(_Part):
     kind: Literal["sft", "grpo", "preference"] = Field(description="Which shared trainer.")
     data: str = Field(description="Dataset id of the catalogue, or 'synthetic'.")
     samples: Positive | None = Field(None, description="Training samples; unset: all.")
-    learning_rate: float = Field(gt=0, description="Peak learning rate of AdamW.")
+    learning_rate: float = Field(gt=0, le=1, description="Peak learning rate of AdamW.")
     scheduler: Literal["constant", "cosine", "linear"] = Field("constant", description="Decay.")
     warmup_ratio: Share = Field(0.0, description="Share of the steps with rising learning rate.")
     weight_decay: float = Field(0.0, ge=0, description="AdamW weight decay.")
@@ -256,6 +260,10 @@ ALLOWED_IN_MINI: tuple[str, ...] = (
 """Keys that mini.yaml may change: sizes, data, and what a small model from scratch needs."""
 
 
+FIXED = ("method", "extends", "sources")
+"""What a preset is and where it was read: no settings of a run, so `--set` does not take them."""
+
+
 def leaves(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Yield (dotted key, value) of every leaf of a nested mapping."""
     for key, value in mapping.items():
@@ -319,28 +327,120 @@ def load_preset(path: Path, overrides: Mapping[str, Any] | None = None) -> Prese
     Raises:
         CatalogError: One line for each problem: place, fault, remedy.
     """
-    mapping = read_mapping(path)
-    for key, value in (overrides or {}).items():
+    return override(read_mapping(path), overrides or {}, _shown(path))
+
+
+def override(mapping: Mapping[str, Any], overrides: Mapping[str, Any], where: str) -> Preset:
+    """A preset's mapping with some keys set, validated.
+
+    Args:
+        mapping: The preset, `extends` resolved.
+        overrides: Dotted key -> value, as given by `--set`.
+        where: The place of the mapping, for messages.
+
+    Raises:
+        CatalogError: One line for each problem: place, fault, remedy. The place of what an override
+            brought in is the override.
+    """
+    stages = mapping.get("stages")
+    stages = stages if isinstance(stages, Mapping) else {}
+    for key, value in overrides.items():
         parts = key.split(".")
-        nested: dict[str, Any] = {parts[-1]: value}
-        for part in reversed(parts[:-1]):
+        if parts[0] in FIXED:
+            raise CatalogError(
+                f"--set {key}: says what the preset is, and is no setting of a run. Leave it away; "
+                "METHOD and --preset choose the preset."
+            )
+        if parts[0] == "stages" and len(parts) > 1 and parts[1] not in stages:
+            hint = closest(parts[1], stages) or f"There are: {', '.join(stages) or 'none'}."
+            raise CatalogError(f"--set {key}: no stage '{parts[1]}'. {hint}")
+        nested = value
+        for part in reversed(parts):
             nested = {part: nested}
         mapping = merge(mapping, nested)
     try:
         return Preset.model_validate(mapping)
     except ValidationError as error:
-        raise CatalogError(explain(error, str(path))) from None
+        known = _schemas(stages)
+        problems = error.errors(include_url=False)
+        lines = [_explain(p, where, known, overrides) for p in problems]
+        raise CatalogError("\n".join(dict.fromkeys(lines))) from None
 
 
-def explain(error: ValidationError, where: str) -> str:
-    """The problems of a validation error, one a line, with a remedy."""
-    lines = []
-    for problem in error.errors(include_url=False):
-        key = ".".join(str(part) for part in problem["loc"])
-        if problem["type"] == "extra_forbidden":
-            lines.append(f"{where}: {key}: not a key of a preset. Remove it or mend its spelling.")
-        elif problem["type"] == "missing":
-            lines.append(f"{where}: {key}: missing. Add it.")
-        else:
-            lines.append(f"{where}: {key}: {problem['msg']} (got {problem['input']!r}).")
-    return "\n".join(lines)
+def _shown(path: Path) -> str:
+    """The path as messages name it: one of ours from the project's root, another one as given."""
+    root = Path(__file__).resolve().parents[3]
+    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+
+
+def _schemas(stages: Iterable[str]) -> dict[str, Any]:
+    """Dotted key -> JSON schema of every setting that is no group of settings."""
+    schema = Preset.model_json_schema()
+
+    def walk(node: Mapping[str, Any], key: str) -> Iterator[tuple[str, Any]]:
+        for each in node.get("anyOf", [node]):
+            each = schema["$defs"][each["$ref"].split("/")[-1]] if "$ref" in each else each
+            below = each.get("properties", {})
+            if key == "stages":
+                below = dict.fromkeys(stages, each["additionalProperties"])
+            for name, child in below.items():
+                yield from walk(child, f"{key}.{name}" if key else name)
+            if not below and each.get("type") != "null":
+                yield key, node
+
+    return dict(walk(schema, ""))
+
+
+def _explain(
+    problem: ErrorDetails, where: str, known: Mapping[str, Any], overrides: Mapping[str, Any]
+) -> str:
+    """One problem: place, fault, remedy."""
+    kind, loc = problem["type"], [str(part) for part in problem["loc"]]
+    key, parent = ".".join(loc), ".".join(loc[:-1])
+    if kind == "missing":
+        beside = [k for k in overrides if k.startswith(f"{parent}.")]
+        place = f"--set {beside[0]}" if beside else where
+        return f"{place}: {key}: missing. Add it{', too' if beside else ''}."
+    # Pydantic adds the branch of a union to the place.
+    own = next((k for k in known if key == k or key.startswith(f"{k}.")), key)
+    given = [k for k in overrides if own == k or f"{own}.".startswith(f"{k}.") or k.startswith(own)]
+    place = f"--set {max(given[0], own, key=len)}" if given else f"{where}: {own}"
+    if kind == "extra_forbidden":
+        beside = _names(known, parent)
+        hint = closest(loc[-1], beside)
+        here = f"There are here: {', '.join(beside)}."
+        if hint and parent:
+            hint = hint.replace("'", f"'{parent}.", 1)
+        if not hint and not parent:
+            hint = closest(key, known)
+        return f"{place}: not a key of a preset. {hint or here}"
+    got = repr(problem["input"])[:60]
+    if below := _names(known, own):
+        return f"{place}: a group of settings, not {got}. Set those in it: {', '.join(below)}."
+    said = problem["msg"].replace("Input should be", "must be")
+    said = f"{said}, not {got}" if own == key else f"cannot be {got}"
+    return f"{place}: {said}. Give {_range(known[own])}."
+
+
+def _names(known: Iterable[str], parent: str) -> list[str]:
+    """The next part of each key below `parent` ("": of all keys)."""
+    start = f"{parent}." if parent else ""
+    found = (k.removeprefix(start).split(".")[0] for k in known if k.startswith(start))
+    return list(dict.fromkeys(n for n in found if n not in FIXED))
+
+
+_WORDS = {"integer": "a whole number", "number": "a number", "string": "a word", "null": "null",
+          "boolean": "true or false", "array": "a list of words"}  # fmt: skip
+_BOUNDS = {"exclusiveMinimum": "above", "minimum": "from", "maximum": "up to"}
+
+
+def _range(schema: Mapping[str, Any]) -> str:
+    """What a setting may be, for people."""
+    if "anyOf" in schema:
+        return " or ".join(map(_range, schema["anyOf"]))
+    if "enum" in schema:
+        return "one of them"
+    if isinstance(schema.get("additionalProperties"), Mapping):
+        return _range(schema["additionalProperties"])
+    bounds = [f"{word} {schema[name]:,}" for name, word in _BOUNDS.items() if name in schema]
+    return " ".join([_WORDS[schema["type"]], *bounds])

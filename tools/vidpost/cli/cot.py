@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 from collections.abc import Sequence
@@ -152,7 +151,8 @@ def _samples(
     data: Path | None, video_root: Path | None, run_folder: Path | None, limit: int | None
 ) -> tuple[list[Sample], Path | None, bool]:
     """(questions, folder of their videos, whether the videos are our own)."""
-    from reproductions.shared.run import RunError, load_data, open_run
+    from reproductions.shared.finished import open_run
+    from reproductions.shared.run import RunError, load_data, untaught
 
     if data is not None:
         from reproductions.datasets.video_r1_260k import RecordError, load
@@ -167,14 +167,7 @@ def _samples(
     run = open_run(run_folder)
     loaded = load_data(run.preset, run.options, run_folder / "cot")
     pool = next(iter(loaded.train.values()), [])
-    # As the question was before it was made to teach a skill.
-    plain = [
-        dataclasses.replace(
-            s, meta={k: v for k, v in s.meta.items() if k not in ("messages", "target")}
-        )
-        for s in pool
-        if s.video is not None
-    ]
+    plain = [untaught(s) for s in pool if s.video is not None]
     return plain[:limit], None, loaded.name == "synthetic"
 
 
@@ -242,17 +235,22 @@ def lines(counts: dict[str, Any], recipe: Recipe) -> list[str]:
     reasons = ", ".join(f"{n} {reason}" for reason, n in counts["reasons"].items())
     rows = [
         f"{counts['kept']} of {counts['samples']} kept ({reasons})",
-        f"{counts['tried']} candidates looked at, at most {recipe.candidates} a question; "
-        f"{counts['words']:.1f} words a kept one",
+        f"{counts['tried']} candidates looked at, at most {recipe.candidates} a question"
+        + (f"; {counts['words']:.1f} words a kept one" if counts["kept"] else ""),
     ]
     rows += [
         f"  {task:24} " + ", ".join(f"{n} {reason}" for reason, n in part.items())
         for task, part in counts["tasks"].items()
     ]
-    rows += [
-        f"records   {counts['file']}",
-        f"rejected  {counts['rejected']}",
-        f"train on them: vidpost run METHOD --data {counts['file']} "
-        f"--video-root {counts['video_root']}",
-    ]
+    rows += [f"records   {counts['file']}", f"rejected  {counts['rejected']}"]
+    if counts["kept"]:
+        rows.append(
+            f"train on them: vidpost run METHOD --data {counts['file']} "
+            f"--video-root {counts['video_root']}"
+        )
+    else:
+        rows.append(
+            "There is nothing to train on. Take a stronger --model or --drafter, give more "
+            "--candidates or wider --words, lower --least, or keep the drafts (--keep-draft)."
+        )
     return rows

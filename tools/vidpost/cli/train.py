@@ -5,6 +5,7 @@ Everything heavy is imported inside the commands, so `--help` costs nothing.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shlex
@@ -102,16 +103,17 @@ def run(
                 smoke=smoke,
             )
             settings = engine.settings_of(chosen, options)
+            records = engine.preflight(settings, options)
+            planned = engine.with_records(settings, records)
             if dry_run:
-                _show_plan(settings, engine.complete(chosen), as_json)
+                _show_plan(planned, engine.complete(chosen), as_json)
                 return
-            if data is None and settings.synthetic is None:
-                _require_machine(settings)
+            _require_machine(planned)
             where = out or engine.new_folder(chosen.id)
             if settings.hardware.devices > 1 and "WORLD_SIZE" not in os.environ:
                 _launch(settings, where)
-            options = engine.with_folder(options, where)
-            folder = engine.run(chosen, options)
+            options = dataclasses.replace(options, out=where)
+            folder = engine.run(chosen, options, records)
     except engine.RunError as error:
         several = int(os.environ.get("WORLD_SIZE", "1")) > 1
         fail(f"process {os.environ.get('RANK')}: {error}" if several else str(error))
@@ -356,7 +358,8 @@ def doctor(parity: Path | None, as_json: bool) -> None:
 
 def _doctor_parity(folder: Path, as_json: bool) -> None:
     quiet_libraries()
-    from reproductions.shared.run import RunError, parity_of
+    from reproductions.shared.finished import parity_of
+    from reproductions.shared.run import RunError
 
     try:
         result = parity_of(folder)

@@ -27,9 +27,12 @@ def check(catalog: Catalog) -> Iterator[Diagnostic]:
     for folder in ("methods", "baselines"):
         for path in sorted((catalog.root / "reproductions" / folder).glob("*/method.py")):
             yield from _method(catalog, path, hooks, baseline=folder == "baselines")
-    for folder, kind in (("benchmarks", "benchmark"), ("datasets", "dataset")):
+    benchmarks = catalog.of_kind("benchmark")
+    # Some train on the training split of a benchmark.
+    trained_on = {*catalog.of_kind("dataset"), *benchmarks}
+    for folder, known in (("benchmarks", benchmarks), ("datasets", trained_on)):
         for path in sorted((catalog.root / "reproductions" / folder).glob("[!_]*.py")):
-            if path.stem not in catalog.of_kind(kind):
+            if path.stem not in known:
                 yield _orphan(catalog.root, path, f"catalog/{folder}/{path.stem}.yaml")
     yield from _metrics(catalog)
 

@@ -1,0 +1,50 @@
+"""TimeRFT: 2,500 sentences and the spans that they describe, which Time-R1 is trained on.
+
+Record file: xiaomi-research/time-r1 @ 7f2b594, train_2k5.json. Fields: `video` (from the folder of
+their code: ./dataset/timer1/videos/..), `duration`, `timestamp` [s, e], `sentence`, `qid`,
+`video_start` and `video_end` (of the part of a longer video), `difficulty` (IoU of the model before
+training, percent) and `pred` (its span). The sentence is put into lower case and loses one full
+stop, as their code does.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from reproductions.datasets._records import RecordError, read_video_r1, spans, tagged
+from reproductions.datasets.video_r1_260k import log_skipped
+from reproductions.shared.method import Sample
+
+__all__ = ["RecordError", "load"]
+
+
+def adapt(record: dict[str, Any], line: int) -> dict[str, Any]:
+    """A record in Video-R1's form; `duration` and `difficulty` go into `meta`."""
+    sentence = str(record.get("sentence") or "").strip().lower().removesuffix(".")
+    return {
+        "problem_id": record.get("qid"),
+        "problem": sentence and f'When does this happen in the video: "{sentence}"?',
+        "data_type": "video",
+        "problem_type": "temporal grounding",
+        "solution": tagged(spans(record.get("timestamp"), "timestamp")),
+        "path": record.get("video"),
+        "duration": record.get("duration"),
+        "difficulty": record.get("difficulty"),
+    }
+
+
+def load(
+    path: str | Path,
+    video_root: str | Path,
+    *,
+    images: Literal["keep", "skip"] = "keep",
+    on_problem: Literal["raise", "skip"] = "raise",
+) -> list[Sample]:
+    """Read train_2k5.json; arguments and errors are those of `video_r1_260k.load`."""
+    read = read_video_r1(
+        path, video_root, require_process=False, images=images, on_problem=on_problem,
+        adapt=adapt,
+    )  # fmt: skip
+    log_skipped(path, read)
+    return read.samples
