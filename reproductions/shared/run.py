@@ -57,6 +57,9 @@ HELD_OUT = 0.2
 """Share of a user's own records that is kept for evaluation."""
 SMOKE = {"max_steps": 2, "train": 16, "validation": 8, "test": 8}
 """What `--smoke` cuts a run to: it proves that everything works, not that anything is learnt."""
+COLD_START = {"max_steps": 60, "batch_size": 4}
+"""What it leaves of a small model's cold start: after two steps all answers would score the same,
+which gives GRPO no gradient and preference optimisation no pair."""
 
 
 class RunError(Exception):
@@ -173,10 +176,7 @@ def settings_of(method: Method, options: Options) -> Preset:
     try:
         preset = load_preset(path, options.overrides)
         if options.smoke:
-            cut = {f"stages.{n}.max_steps": SMOKE["max_steps"] for n in preset.stages}
-            if preset.synthetic is not None:
-                cut |= {f"synthetic.{k}": SMOKE[k] for k in ("train", "validation", "test")}
-            preset = load_preset(path, {**cut, **options.overrides})  # what was asked for, wins
+            preset = load_preset(path, _overrides(preset, options))
         for frames in (preset.frames, preset.evaluate.frames or preset.frames):
             spec = frame_spec(preset, frames)
             spec.validate()
@@ -191,6 +191,19 @@ def settings_of(method: Method, options: Options) -> Preset:
     if preset.model.id == "tiny":
         _tiny(preset)
     return preset
+
+
+def _overrides(preset: Preset, options: Options) -> dict[str, Any]:
+    """What differs from the preset: the cuts of a smoke run, and what was asked for, which wins."""
+    cut: dict[str, Any] = {}
+    if options.smoke:
+        cut = {f"stages.{n}.max_steps": SMOKE["max_steps"] for n in preset.stages}
+        if preset.synthetic is not None:
+            cut |= {f"synthetic.{k}": SMOKE[k] for k in ("train", "validation", "test")}
+        if preset.model.id == "tiny" and any(s.kind != "sft" for s in preset.stages.values()):
+            cold = [n for n, s in preset.stages.items() if s.kind == "sft"]
+            cut |= {f"stages.{n}.{k}": v for n in cold for k, v in COLD_START.items()}
+    return {**cut, **options.overrides}
 
 
 def frame_spec(preset: Preset, frames: Frames | None = None) -> FrameSpec:
@@ -732,7 +745,7 @@ def _go(
             device=device(),
             seconds=seconds,
             preset_name=Path(options.preset).stem,
-            overrides=options.overrides,
+            overrides=_overrides(preset, options),
             command=command_line(method, options),
             examples=examples_of(data),
         )

@@ -141,6 +141,8 @@ def test_the_optional_fields_are_complete(copy: Path) -> None:
         text = entry.path_of(copy, kind, f"new_{kind}").read_text()
         names = {line.removeprefix("# ").split(":")[0] for line in text.splitlines()}
         assert set(model.model_fields) - {"is_baseline"} <= names
+        if kind == "method":  # what a claim looks like
+            assert "\n# claims: [{id, statement, compare: [], metric, " in text
     assert errors(copy) == []
 
 
@@ -150,7 +152,7 @@ def test_questions(copy: Path) -> None:
     assert (copy / "catalog/benchmarks/pebbles.yaml").is_file()
     before = files(copy)
     other = ID.replace("98765", "98764")
-    assert add(other, "--offline", typed="").exit_code == 1  # Ctrl-D
+    assert add(other, "--offline", typed="").exit_code == 2  # Ctrl-D
     assert files(copy) == before
     result = add(other, "--offline", typed="Gravel-R2:  Reasoning\nmethod\n\nrl\n")
     made = load_model(copy / "catalog/methods/gravel_r2.yaml", MethodEntry)

@@ -51,3 +51,8 @@ def test_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (busy.exit_code, "arXiv is busy" in busy.output) == (2, True)
     text = CliRunner().invoke(main, ["watch", "--feed", str(FEED)])
     assert "vidpost add <id>" in text.output
+    for day, count in (("2026-11-01", 1), ("2027-01-01", 0)):
+        args = ["watch", "--feed", str(FEED), "--since", day, "--json"]
+        assert bool(json.loads(CliRunner().invoke(main, args).output)) == bool(count)
+    wrong = CliRunner().invoke(main, ["watch", "--feed", str(FEED), "--since", "yesterday"])
+    assert (wrong.exit_code, "%Y-%m-%d" in wrong.output) == (2, True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -99,8 +101,6 @@ def test_the_catalogue_means_the_same_afterwards(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every entry of the real catalogue, put into form, says what it said."""
-    import shutil
-
     shutil.copytree(find_root(Path(__file__)) / "catalog", tmp_path / "catalog")
     monkeypatch.chdir(tmp_path)
     before = load(tmp_path, cache=False)
@@ -112,3 +112,39 @@ def test_the_catalogue_means_the_same_afterwards(
         for name in type(entry).model_fields:
             one, two = getattr(entry, name), getattr(other, name)
             assert one == two or set(one) == set(two), (entry.id, name)
+
+
+def commit(folder: Path) -> None:
+    identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+    for command in (["init", "-q"], ["add", "."], [*identity, "commit", "-qm", "all"]):
+        subprocess.run(["git", "-C", str(folder), *command], check=True)
+
+
+def test_what_cannot_be_mended_and_was_not_named_stays(root: Path) -> None:
+    path = root / "catalog/methods/a.yaml"
+    text = MESSY.replace("arxiv_id: 2501.00010 ", 'arxiv_id: "2501.00010" ')
+    path.write_text(text.replace("[leaf_a]", "[leaf_unknown]"))
+    before = path.read_text()
+    code, said = check("--fix")
+    assert (code, path.read_text()) == (1, before)
+    assert "unknown-word" in said and "mended" not in said
+
+
+def test_a_committed_entry_keeps_its_order(root: Path) -> None:
+    """Only what is complained about is mended in it, also if it is named."""
+    path = root / "catalog/methods/a.yaml"
+    path.write_text(MESSY)
+    commit(root)
+    assert "mended catalog/methods/a.yaml" in check("--fix", "catalog/methods/a.yaml")[1]
+    quoted = MESSY.replace("2501.00010 ", '"2501.00010" ')
+    assert path.read_text() == quoted
+    check("--fix", "catalog")
+    assert path.read_text() == quoted
+
+
+def test_the_catalogue_needs_no_mending(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(find_root(Path(__file__)) / "catalog", tmp_path / "catalog")
+    commit(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    said = check("--fix", "--no-contracts")[1] + check("--fix", "--no-contracts", "catalog")[1]
+    assert "mended" not in said

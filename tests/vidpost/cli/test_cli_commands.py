@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -140,7 +141,7 @@ def test_check_fails_with_exit_code_1(broken: Path) -> None:
         "catalog/methods/a.yaml:1:1: error[missing-field] name: missing. Add it." in result.output
     )
     assert "2 warnings" not in result.output
-    assert "1 entries, 0 words, 0 cards: 4 errors, 1 warnings, 0 excused" in result.stderr
+    assert "1 entry, 0 words, 0 cards: 4 errors, 1 warning, 0 excused" in result.stderr
 
 
 def test_check_of_one_file(broken: Path) -> None:
@@ -179,3 +180,107 @@ def test_check_lists_its_codes() -> None:
 def test_the_real_catalogue_passes() -> None:
     result = vidpost("check", "--errors-only")
     assert result.exit_code == 0, result.output
+
+
+def test_result_cards_are_filtered_by_the_entry_of_their_method() -> None:
+    everything = parsed("list", "results")
+    chosen = parsed("list", "results", "--pillar", "tts")
+    methods = {row["id"] for row in parsed("list", "methods", "--pillar", "tts")}
+    assert {key for key, card in everything.items() if card["method"] in methods} == set(chosen)
+    assert 0 < len(chosen) < len(everything)
+    assert parsed("list", "results", "--status", "listed") == {}
+    years = [row["year"] for row in parsed("list", "methods", "--sort", "year")]
+    assert years == sorted(years)
+    by_year = [card["method"] for card in parsed("list", "results", "--sort", "year").values()]
+    order = [row["id"] for row in parsed("list", "methods", "--sort", "year")]
+    assert by_year == sorted(by_year, key=order.index) != sorted(by_year)
+
+
+@pytest.mark.parametrize(
+    ("args", "hint"),
+    [
+        (("list", "--pillar", "foo"), "no pillar 'foo'. There are sft, rl, tts."),
+        (("list", "words", "--pillar", "rl"), "list words takes no filter"),
+        (("show", "nope"), "no entry is called 'nope'. `vidpost list` shows all ids."),
+        (("show", "2503.99999"), "no entry has arXiv id 2503.99999. vidpost add 2503.99999"),
+        (("search", "x"), "no command 'search'. Did you mean 'list'?"),
+    ],
+)
+def test_hints_lead_somewhere(args: tuple[str, ...], hint: str) -> None:
+    result = vidpost(*args)
+    assert (result.exit_code, hint in result.stderr) == (2, True), result.output
+    assert result.stderr.startswith("error: ")
+
+
+@pytest.mark.parametrize(
+    ("command", "where", "hint"),
+    [
+        (["check"], "vidpost.cli.check._outcome", "The same command starts again."),
+        (["links"], "vidpost.cli.links.load", "The same command goes on where it stopped."),
+    ],
+)
+def test_ctrl_c_ends_with_130(
+    command: list[str], where: str, hint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(where, lambda *_, **__: signal.raise_signal(signal.SIGINT))
+    result = vidpost(*command)
+    assert (result.exit_code, result.stderr) == (130, f"\nstopped. {hint}\n")
+
+
+def test_a_question_without_anybody_to_answer_names_the_option() -> None:
+    result = CliRunner().invoke(main, ["add", "2611.01234", "--offline"], input="")
+    assert result.exit_code == 2
+    assert "standard input is closed. Give options, or --no-input." in result.stderr
+
+
+def test_an_unfinished_run_has_no_card_yet(tmp_path: Path) -> None:
+    for args in (("card",), ("card", "promote")):
+        result = vidpost(*args, str(tmp_path))
+        assert result.exit_code == 2
+        assert f"Finish the run: vidpost run --resume {tmp_path}" in result.stderr
+
+
+def test_a_card_shows_its_headline_once(tmp_path: Path) -> None:
+    row = "scores: [{name: rl, task: all, n: 10, score: 0.5, interval: [0.4, 0.6]}]\n"
+    (tmp_path / "card.yaml").write_text(CARD + row)
+    lines = vidpost("card", str(tmp_path)).output.splitlines()
+    assert sum(line.startswith("rl ") for line in lines) == 1
+
+
+def test_narrow_terminals_fold_and_pipes_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    commands = (("list",), ("list", "results"), ("show", "video_r1"), ("diff", "video_r1"))
+    wide = [vidpost(*args).output for args in commands]
+    assert max(len(line) for line in wide[0].splitlines()) > 100
+    monkeypatch.setenv("COLUMNS", "60")
+    for args, before in zip(commands, wide, strict=True):
+        text = vidpost(*args).output
+        long = [line for line in text.splitlines() if len(line) > 60 and " " in line.strip(" -")]
+        assert [line for line in long if max(map(len, line.split())) < 40] == [], args
+        assert sorted("".join(text.split())) == sorted("".join(before.split())), args
+
+
+def test_no_color_marks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    assert "\x1b[1m" in vidpost("stats").output
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b" not in vidpost("stats").output
+
+
+def test_what_a_missing_field_means_is_said(broken: Path) -> None:
+    (broken / "catalog/methods/b.yaml").write_text(
+        "id: b\nname: B\nstatus: listed\ntaxonomy: []\nadded: 2026-01-01\npaper: {title: T}\n"
+        "claims: [{id: x, statement: S., compare: b, metric: accuracy, expect: greater}]\n"
+    )
+    said = vidpost("check").output
+    assert "claims[0].compare: Input should be a list. Correct it. Two method ids: [a, b]" in said
+    assert "claims[0].source: missing. Add it. Where it was read" in said
+
+
+def test_a_title_that_is_left_open_is_warned_about(broken: Path) -> None:
+    (broken / "catalog/methods/a.yaml").unlink()
+    path = broken / "catalog/methods/b.yaml"
+    path.write_text(path.read_text().replace("title: T", '"title": "TODO: title of arXiv 1"'))
+    result = vidpost("check", "catalog/methods/b.yaml")
+    assert result.exit_code == 0
+    assert "warning[todo] paper.title: TODO is left. Write the paper's title." in result.output

@@ -59,6 +59,7 @@ CODES: dict[str, str] = {
     "baseline": "is_baseline and baseline do not fit together.",
     "claim": "A claim does not compare this method, or repeats an id.",
     "card-place": "A result card lies in the folder of another method.",
+    "short-run": "A result card of a run with fewer steps or clips than its preset.",
     # entry and code
     "orphan": "An entry without its module, or a module without its entry.",
     "method-differs": "id or baseline in method.py differ from the entry.",
@@ -146,6 +147,10 @@ def _annotation(item: Diagnostic) -> str:
 
 
 def closest(word: str, choices: Iterable[str]) -> str:
-    """A hint like "Did you mean 'year'?", or "" if nothing is near."""
-    found = difflib.get_close_matches(word.lower(), sorted(choices), n=1, cutoff=0.6)
+    """A hint like "Did you mean 'year'?", or "" if nothing is near.
+
+    Short words must agree better: any two share half of their letters.
+    """
+    cutoff = 0.6 if len(word) > 5 else 0.72
+    found = difflib.get_close_matches(word.lower(), sorted(choices), n=1, cutoff=cutoff)
     return f"Did you mean '{found[0]}'?" if found else ""

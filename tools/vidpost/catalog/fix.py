@@ -1,9 +1,9 @@
 """What `vidpost check --fix` mends: form, never facts.
 
-Keys in one order, quotes around text that YAML would read as a number, lists of ids
-sorted where their order means nothing, no blanks at line ends. With `closest`, also the word that a
-message suggests. Comments stay with the key below them. A file that would mean something else
-afterwards is left as it was.
+Of what is complained about: quotes around text that YAML would read as a number and, with
+`closest`, the word that a message suggests. Of an entry that is new and named: also keys in one
+order, lists of ids sorted where their order means nothing, no blanks at line ends. Comments stay
+with the key below them. A file that would mean something else afterwards is left as it was.
 """
 
 from __future__ import annotations
@@ -29,18 +29,26 @@ _SUGGESTED = re.compile(r"Did you mean '([^']+)'\?")
 _CLOSEST = ("unknown-field", "unknown-id", "unknown-word", "unknown-hook")
 
 
-def fix(root: Path, diagnostics: Iterable[Diagnostic], *, closest: bool = False) -> list[str]:
-    """Mends the entries that diagnostics are about, or that are named in them with code "".
+def fix(
+    root: Path,
+    diagnostics: Iterable[Diagnostic],
+    *,
+    closest: bool = False,
+    form: Iterable[str] = (),
+) -> list[str]:
+    """Mends the entries that diagnostics are about.
 
     Args:
         root: Repository root.
-        diagnostics: From `lint.check`; one with an empty code asks for the file's form alone.
+        diagnostics: From `lint.check`.
         closest: Whether suggested words are taken.
+        form: Files, relative to the root, that are put into one form, too.
 
     Returns:
         Paths of the changed files, relative to the root, sorted.
     """
-    by_file: dict[str, list[Diagnostic]] = {}
+    tidy = set(form)
+    by_file: dict[str, list[Diagnostic]] = {file: [] for file in tidy}
     for item in diagnostics:
         by_file.setdefault(item.file, []).append(item)
     changed = []
@@ -53,15 +61,17 @@ def fix(root: Path, diagnostics: Iterable[Diagnostic], *, closest: bool = False)
             before = path.read_bytes().decode("utf-8")
         except (OSError, UnicodeDecodeError):
             continue
-        after = _mended(before, items, KINDS[FOLDERS[parts[1]]], closest)
+        after = _mended(before, items, closest)
+        if file in tidy:
+            after = _formed(after, KINDS[FOLDERS[parts[1]]])
         if after != before:
             write_text(path, after)
             changed.append(file)
     return changed
 
 
-def _mended(text: str, items: list[Diagnostic], model: type[BaseModel], closest: bool) -> str:
-    lines = text.replace("\r\n", "\n").split("\n")
+def _mended(text: str, items: list[Diagnostic], closest: bool) -> str:
+    lines = text.split("\n")
     for item in sorted(items, key=lambda each: (each.line, each.col), reverse=True):
         line = lines[item.line - 1] if item.line <= len(lines) else ""
         if item.code == "unquoted" and (match := re.search(r"Quote it: \"(.*)\"\.", item.message)):
@@ -70,7 +80,11 @@ def _mended(text: str, items: list[Diagnostic], model: type[BaseModel], closest:
             word = re.match(r"[\"']?([\w-]+)", line[item.col - 1 :])
             if word:
                 lines[item.line - 1] = _put(line, item.col, word[0], match[1])
-    text = "\n".join(line.rstrip() for line in lines).strip("\n") + "\n"
+    return "\n".join(lines)
+
+
+def _formed(text: str, model: type[BaseModel]) -> str:
+    text = "\n".join(line.rstrip() for line in text.split("\n")).strip("\n") + "\n"
     ordered = _sorted_lists(_sorted_keys(text, model))
     same = strict_yaml.parse(text)[0], strict_yaml.parse(ordered)[0]
     return ordered if _unordered(same[0]) == _unordered(same[1]) else text

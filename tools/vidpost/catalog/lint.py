@@ -271,7 +271,12 @@ def references(catalog: Catalog) -> Found:
         file = catalog.files["result", key]
         yield from _reference(catalog, kinds, file, "method", card.method, {"method"})
         yield from _reference(catalog, kinds, file, "metric", card.metric, {"metric"})
-        if card.benchmark != "synthetic":
+        if card.benchmark != "synthetic" and card.benchmark not in kinds:
+            hint = closest(card.benchmark, catalog.benchmarks)
+            remedy = hint or "A card on your own records stays in the run's folder."
+            message = f"no benchmark '{card.benchmark}'. {remedy}"
+            yield catalog.problem(file, "unknown-id", "benchmark", message)
+        elif card.benchmark != "synthetic":
             yield from _reference(catalog, kinds, file, "benchmark", card.benchmark, {"benchmark"})
 
 
@@ -413,6 +418,9 @@ def ladder(catalog: Catalog) -> Found:
     """A status is refused while one of its conditions, or of a lower rung, is not met."""
     for kind, file, entry in _works(catalog):
         rung = RUNGS.index(entry.status)
+        if rung == 0 and entry.paper and entry.paper.title.startswith("TODO"):
+            message = "TODO is left. Write the paper's title."
+            yield catalog.problem(file, "todo", "paper.title", message, warn=True)
         for needed, missing in requirements(catalog, kind, entry):
             if missing and RUNGS.index(needed) <= rung:
                 message = f"'{entry.status}' needs {missing}. Add it, or lower the status."
@@ -541,6 +549,16 @@ def consistent(catalog: Catalog) -> Found:
             message = f"a card of {card.method}. Move it to catalog/results/{card.method}/."
             file = catalog.files["result", key]
             yield catalog.problem(file, "card-place", "method", message)
+        if cut := shortened(card):
+            message = f"a run that was cut ({cut}) is no result of the preset. Remove the card."
+            file = catalog.files["result", key]
+            yield catalog.problem(file, "short-run", "overrides", message)
+
+
+def shortened(card: ResultCard) -> str:
+    """What makes a card's run shorter than its preset, "" if nothing does."""
+    keys = [k for k in card.overrides if re.fullmatch(r"stages\.\w+\.max_steps|synthetic\..+", k)]
+    return ", ".join(keys) or ("smoke" if "smoke" in card.preset else "")
 
 
 def _has_value(entry: Entry, path: str) -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 from vidpost.catalog import models, strict_yaml
 from vidpost.catalog.cache import ContentCache, content_hash
@@ -115,6 +116,8 @@ class Catalog:
             ]
             if len(released) == 1:
                 return kind, released[0]
+        if re.fullmatch(models.ARXIV_PATTERN, name):  # another paper's number is no hint
+            raise CatalogError(f"no {kind or 'entry'} has arXiv id {name}. vidpost add {name}")
         hint = closest(wanted, (entry.id for _, entry in known.values()))
         hint = hint or closest(wanted, known) or "`vidpost list` shows all ids."
         raise CatalogError(f"no {kind or 'entry'} is called '{name}'. {hint}")
@@ -280,11 +283,11 @@ def _explain_one(
     message: str = item["msg"]
     if kind == "extra_forbidden":
         code = "unknown-field"
-        fields = _fields_at(title, path[:-1])
+        fields = list(_fields_at(title, path[:-1]))
         message = "not a field here. "
         message += closest(str(path[-1]), fields) or "Remove it; `vidpost schema` lists all fields."
     elif kind == "missing":
-        code, message = "missing-field", "missing. Add it."
+        code, message = "missing-field", f"missing. Add it. {_help(title, path)}".rstrip()
     elif kind == "string_type" and path in positions.plain:
         written = positions.plain[path]
         code = "unquoted"
@@ -307,8 +310,8 @@ def _explain_one(
         message = f"{message}. Write the card with the tool, not by hand."
     else:
         code = "invalid-value"
-        message = f"{message.replace('valid tuple', 'list')}. Correct it."
-    return Diagnostic(file, line, col, code, where, message)
+        message = f"{message.replace('valid tuple', 'list')}. Correct it. {_help(title, path)}"
+    return Diagnostic(file, line, col, code, where, message.rstrip())
 
 
 _FORMS = {
@@ -330,13 +333,21 @@ def _form(given: str, pattern: str) -> str:
     return f"{given!r} does not match {pattern}. Correct it."
 
 
-def _fields_at(title: str, path: tuple[Any, ...]) -> list[str]:
-    """Field names of the model at `path` below the model called `title`."""
+def _help(title: str, path: tuple[Any, ...]) -> str:
+    """What the field at `path` of the model called `title` means, "" if nothing is said."""
+    while path and isinstance(path[-1], int):
+        path = path[:-1]
+    field = _fields_at(title, path[:-1]).get(str(path[-1])) if path else None
+    return (field.description or "") if field is not None else ""
+
+
+def _fields_at(title: str, path: tuple[Any, ...]) -> dict[str, FieldInfo]:
+    """Fields of the model at `path` below the model called `title`."""
     model: type[BaseModel] | None = getattr(models, title, None)
     for part in path:
         if isinstance(part, str) and model is not None and part in model.model_fields:
             model = _model_in(model.model_fields[part].annotation)
-    return list(model.model_fields) if model is not None else []
+    return dict(model.model_fields) if model is not None else {}
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:

@@ -113,7 +113,7 @@ def add(
         new_id = entry.id_of(name, kind)
         if ask:
             new_id = click.prompt("id", default=new_id)
-    entry.refuse_taken(catalog, new_id)
+    entry.refuse_taken(catalog, new_id, "--id")
     if pillars and "pillars" not in KINDS[kind].model_fields:
         raise CatalogError(f"a {kind} has no pillars. Leave --pillar out.")
     if not pillars and baseline:

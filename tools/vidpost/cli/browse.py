@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import shutil
+import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 import click
 import yaml
 
 from vidpost.catalog import graph, models
 from vidpost.catalog.diagnostics import CatalogError, closest
-from vidpost.catalog.loader import load, load_model
+from vidpost.catalog.loader import Catalog, load, load_model
 from vidpost.catalog.models import (
     FOLDERS,
     KINDS,
@@ -23,17 +27,50 @@ from vidpost.catalog.models import (
 )
 from vidpost.cli.selection import Selection, filters, pillars, year
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
+def screen() -> int:
+    """Columns of the terminal; 0 without one, so that what goes into a pipe is never folded."""
+    return shutil.get_terminal_size((0, 0)).columns
+
+
+def console(file: IO[str] | None = None) -> Console:
+    """A rich console that marks nothing where NO_COLOR is set, not even in bold."""
+    from rich.console import Console
+
+    colors: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
+    width = screen() or None
+    return Console(file=file, color_system=colors, highlight=False, width=width)
+
+
 def table(rows: Iterable[Sequence[str]], head: Sequence[str]) -> str:
-    """Rows as aligned columns; the last column is not padded."""
+    """Rows as aligned columns; the last column is not padded. On a narrow terminal cells fold."""
     lines = [tuple(head), *map(tuple, rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    if 0 < screen() < sum(widths) + 2 * len(widths) - 2:
+        return _folded(lines)
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
         for line in lines
     )
+
+
+def _folded(lines: Sequence[Sequence[str]]) -> str:
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    for _ in lines[0]:
+        grid.add_column(overflow="fold")
+    for line in lines:
+        grid.add_row(*map(Text, line))
+    text = io.StringIO()
+    console(text).print(grid)
+    return "\n".join(line.rstrip() for line in text.getvalue().rstrip("\n").split("\n"))
 
 
 def dump(data: object) -> str:
@@ -68,34 +105,34 @@ def list_(
     sort: str,
     as_json: bool,
 ) -> None:
-    """List entries, filtered and sorted.
+    """List entries, filtered and sorted; for result cards, by the entry of their method.
 
     \b
     Examples:
       vidpost list methods --pillar rl --status runnable
       vidpost list all --word rl_reward_temporal --json
+      vidpost list results --pillar tts
       vidpost list words
     """
     catalog = load()
     if what == "words":
+        if any((status, pillar, word, year)):
+            raise CatalogError("list words takes no filter. It shows the whole taxonomy.")
         words = [each.model_dump(mode="json") for each in catalog.words.values()]
         rows = [(w["id"], w["kind"], w["parent"] or "", w["name"]) for w in words]
         click.echo(dump(words) if as_json else table(rows, ("id", "kind", "parent", "name")))
         return
-    if what == "results":
-        cards = {key: card.model_dump(mode="json") for key, card in catalog.results.items()}
-        lines = [
-            (key, c.kind, c.benchmark, c.metric, f"{c.score:.3f}", c.fingerprint)
-            for key, c in catalog.results.items()
-        ]
-        head = ("card", "kind", "benchmark", "metric", "score", "fingerprint")
-        click.echo(dump(cards) if as_json else table(lines, head))
-        return
-    kinds = () if what == "all" else (FOLDERS[what],)
+    kinds = () if what == "all" else ("method" if what == "results" else FOLDERS[what],)
     chosen = Selection(kinds, status, pillar, word, year).of(catalog)
     found = [_row(kind, entry) for kind, entry in chosen]
     rank = {rung: i for i, rung in enumerate(("", *RUNGS))}
     found.sort(key=lambda row: (rank[row[sort]] if sort == "status" else row[sort], row["id"]))
+    if what == "results":
+        methods = [row["id"] for row in found]
+        if not any((status, pillar, word, year)):  # cards whose entry has errors, too
+            methods += [card.method for card in catalog.results.values()]
+        _cards(catalog, dict.fromkeys(methods), as_json)
+        return
     if as_json:
         click.echo(dump(found))
         return
@@ -105,6 +142,20 @@ def list_(
     ]
     click.echo(table(shown, ("id", "kind", "status", "year", "pillars", "name")))
     click.echo(f"{len(shown)} of {sum(1 for _ in catalog.entries())} entries", err=True)
+
+
+def _cards(catalog: Catalog, methods: Iterable[str], as_json: bool) -> None:
+    """The result cards of methods, in their order."""
+    cards = {key: card for name in methods for key, card in catalog.cards_of(name).items()}
+    if as_json:
+        click.echo(dump({key: card.model_dump(mode="json") for key, card in cards.items()}))
+        return
+    lines = [
+        (key, c.kind, c.benchmark, c.metric, f"{c.score:.3f}", c.fingerprint)
+        for key, c in cards.items()
+    ]
+    click.echo(table(lines, ("card", "kind", "benchmark", "metric", "score", "fingerprint")))
+    click.echo(f"{len(cards)} of {len(catalog.results)} cards", err=True)
 
 
 @click.command()
@@ -130,15 +181,17 @@ def show(name: str, kind: str | None, as_json: bool) -> None:
     status = f", {entry.status}" if isinstance(entry, Work) else ""
     click.echo(f"{entry.name} ({found_kind} {entry.id}{status})")
     if entry.summary:
-        click.echo(entry.summary)
+        click.echo(wrapped(entry.summary))
     paper = entry.paper if isinstance(entry, Work) else None
     if paper is not None:
-        click.echo(f"{paper.title}  {paper.link or ''}".rstrip())
+        click.echo(wrapped(f"{paper.title}  {paper.link or ''}".rstrip()))
     numbers = data.pop("reported", [])
     for key in ("id", "name", "status", "summary"):
         data.pop(key, None)
     click.echo()
-    click.echo(yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100).rstrip())
+    width = 10**6 if screen() else 100  # YAML's own folding overshoots
+    text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=width)
+    click.echo(wrapped(text.rstrip()))
     if numbers:
         rows = [
             (
@@ -154,7 +207,20 @@ def show(name: str, kind: str | None, as_json: bool) -> None:
         click.echo("\nreported:")
         click.echo(table(rows, ("benchmark", "metric", "value", "frames", "model", "source")))
     for relation, ids in links.items():
-        click.echo(f"{relation}: {', '.join(ids)}")
+        click.echo(wrapped(f"{relation}: {', '.join(ids)}"))
+
+
+def wrapped(text: str) -> str:
+    """A text whose lines are folded at the terminal's width; as it is without one."""
+    if not (width := screen()):
+        return text
+    lines = []
+    for line in text.splitlines():
+        deeper = " " * (len(line) - len(line.lstrip(" -")) + 2)
+        lines += textwrap.wrap(
+            line, width, subsequent_indent=deeper, break_long_words=False, break_on_hyphens=False
+        ) or [""]
+    return "\n".join(lines)
 
 
 @click.command()
@@ -170,6 +236,10 @@ def card(path: Path, as_json: bool) -> None:
     """
     if path.is_dir():
         path = path / "card.yaml"
+        if not path.exists():
+            raise CatalogError(
+                f"{path}: no card. Finish the run: vidpost run --resume {path.parent}"
+            )
     if path.exists():
         found = load_model(path, ResultCard)
     else:
@@ -183,12 +253,12 @@ def card(path: Path, as_json: bool) -> None:
         return
     click.echo(
         f"{found.method} ({found.preset}, {found.variant}), {found.kind}, {found.date}, "
-        f"{len(found.seeds)} seed(s), {found.hardware.device}"
+        f"seeds {', '.join(map(str, found.seeds))}, {found.hardware.device}"
     )
-    rows = [
-        (found.checkpoint.stage, found.task, str(found.n), *_score(found.score, found.interval))
-    ]
-    rows += [(s.name, s.task, str(s.n), *_score(s.score, s.interval)) for s in found.scores]
+    rows = [(s.name, s.task, str(s.n), *_score(s.score, s.interval)) for s in found.scores]
+    first = (found.checkpoint.stage, found.task, str(found.n))
+    if first not in [row[:3] for row in rows]:
+        rows.insert(0, (*first, *_score(found.score, found.interval)))
     click.echo(f"{found.benchmark} {found.benchmark_revision}, {found.metric}:")
     head = ("checkpoint", "task", "n", "score", f"{found.level:.0%} interval")
     click.echo(table(rows, head))

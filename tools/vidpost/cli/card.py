@@ -8,7 +8,7 @@ import click
 
 from vidpost.add import entry
 from vidpost.catalog.diagnostics import CatalogError
-from vidpost.catalog.loader import load, load_model
+from vidpost.catalog.loader import Catalog, load, load_model
 from vidpost.catalog.models import ResultCard
 from vidpost.cli.browse import card as show
 
@@ -41,7 +41,8 @@ card.add_command(show, "show")
 def promote(paths: tuple[Path, ...]) -> None:
     """Copy the cards of runs to catalog/results/<method>/, all or none.
 
-    A card is copied as it is; only the tool writes cards. `vidpost check` then reads them.
+    A card is copied as it is; only the tool writes cards. `vidpost check` then reads them. Cards of
+    smoke runs, of shortened runs and of your own records are refused.
 
     \b
     Example:
@@ -52,16 +53,29 @@ def promote(paths: tuple[Path, ...]) -> None:
     for path in paths:
         path = path / "card.yaml" if path.is_dir() else path
         if not path.is_file():
-            raise CatalogError(f"{path}: no card. Finish the run: vidpost run --resume.")
+            raise CatalogError(
+                f"{path}: no card. Finish the run: vidpost run --resume {path.parent}"
+            )
         found = load_model(path, ResultCard)
         if found.method not in catalog.methods:
-            raise CatalogError(f"{path}: the catalogue has no method '{found.method}'. Add it.")
+            raise CatalogError(f"{path}: {_missing(catalog, found.method)}")
         text = path.read_text(encoding="utf-8")
         if any((catalog.root / catalog.files["result", key]).read_text(encoding="utf-8") == text
                for key in catalog.cards_of(found.method)):  # fmt: skip
             raise CatalogError(f"{path}: promoted already. Nothing was written.")
-        files[entry.card_path(catalog, found, files)] = text
+        try:
+            files[entry.card_path(catalog, found, files)] = text
+        except CatalogError as error:
+            raise CatalogError(f"{path}: {error}") from None
     entry.write(files)
     for target in files:
         click.echo(f"wrote     {target.relative_to(catalog.root).as_posix()}")
     click.echo("next      vidpost check, then commit")
+
+
+def _missing(catalog: Catalog, method: str) -> str:
+    """Why the catalogue does not give a card's method, and what to do."""
+    file = f"catalog/methods/{method}.yaml"
+    if any(item.file == file for item in catalog.diagnostics):
+        return f"the entry of '{method}' has errors. Mend them: vidpost check {file}."
+    return f"the catalogue has no method '{method}'. Add it: vidpost add --id {method}."

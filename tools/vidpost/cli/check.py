@@ -45,7 +45,9 @@ class Outcome(NamedTuple):
 @click.option("--changed", is_flag=True, help="Show only files that git sees as changed.")
 @click.option("--no-contracts", is_flag=True, help="Leave the code out; catalogue only.")
 @click.option("--no-cache", is_flag=True, help="Read every file again.")
-@click.option("--fix", "mend", is_flag=True, help="Mend form: quotes, order of keys and lists.")
+@click.option(
+    "--fix", "mend", is_flag=True, help="Mend quotes, and the order of keys in new entries."
+)
 @click.option("--fix-closest", "closest", is_flag=True, help="As --fix, and take suggested words.")
 @click.option("--codes", is_flag=True, help="List the codes and what they mean.")
 @click.pass_context
@@ -92,15 +94,21 @@ def check(
     errors = sum(item.severity == "error" for item in shown)
     if form == "text":
         entries, words, cards = outcome.counts
+        read = (_many(entries, "entry", "entries"), _many(words, "word"), _many(cards, "card"))
         click.echo(
-            f"{entries} entries, {words} words, {cards} cards: "
-            f"{errors} errors, {len(shown) - errors} warnings, {outcome.ignored} excused",
+            f"{', '.join(read)}: "
+            f"{_many(errors, 'error')}, {_many(len(shown) - errors, 'warning')}, "
+            f"{outcome.ignored} excused",
             err=True,
         )
         for line in [] if errors else _rungs(root, {_relative(path, root) for path in paths}):
             click.echo(line, err=True)
     if errors or (strict and shown):
         ctx.exit(1)
+
+
+def _many(count: int, one: str, more: str = "") -> str:
+    return f"{count} {one if count == 1 else more or f'{one}s'}"
 
 
 def _rungs(root: Path, named: set[str], most: int = 5) -> list[str]:
@@ -162,14 +170,15 @@ def _checked(root: Path, no_contracts: bool, cache: bool) -> tuple[Catalog, lint
 
 
 def _mend(root: Path, wanted: set[str], changed: bool, no_contracts: bool, closest: bool) -> None:
-    """Mends the files that are shown, or all that have a problem."""
+    """Mends what is wrong in the files that are shown, or in all; new ones get their form, too."""
     from vidpost.catalog import fix
 
     catalog, report = _checked(root, no_contracts, True)
     items = [d for d in report.diagnostics if not (changed or wanted) or _shown(d, wanted)]
-    named = {f for f in catalog.files.values() if any(_within(f, each) for each in wanted)}
-    items += [Diagnostic(file, 1, 1, "", "", "") for file in sorted(named)]
-    for file in fix.fix(root, items, closest=closest):
+    files = {*catalog.files.values(), *(item.file for item in items)}
+    named = {file for file in files if any(_within(file, each) for each in wanted)}
+    form = named - _committed(root) if named else ()
+    for file in fix.fix(root, items, closest=closest, form=form):
         click.echo(f"mended {file}", err=True)
 
 
@@ -190,6 +199,16 @@ def _relative(path: Path, root: Path) -> str:
 
 def _within(file: str, part: str) -> bool:
     return part == "." or file == part or file.startswith(f"{part}/")
+
+
+def _committed(root: Path) -> set[str]:
+    """Entries of the last commit, whose order of keys stays; none without git."""
+    command = ["git", "-C", str(root), "ls-tree", "-r", "-z", "--name-only", "HEAD", "catalog"]
+    try:
+        done = subprocess.run(command, capture_output=True, check=True, timeout=30)
+    except (OSError, subprocess.SubprocessError):
+        return set()
+    return set(done.stdout.decode("utf-8", "surrogateescape").split("\0"))
 
 
 def _changed(root: Path) -> set[str]:

@@ -32,7 +32,11 @@ Examples:
 
 @click.command(epilog=EXAMPLES)
 @click.option("--data", type=click.Path(path_type=Path), help="Your records (Video-R1 format).")
-@click.option("--video-root", type=click.Path(path_type=Path), help="Folder of their videos.")
+@click.option(
+    "--video-root",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Folder of their videos.",
+)
 @click.option("--run", "run_folder", type=click.Path(path_type=Path), help="A run's training set.")
 @click.option("--model", help="Who looks and refines: run folder, hub id or URL; default: the run.")
 @click.option("--drafter", help="Who drafts from the metadata; default: the same model.")

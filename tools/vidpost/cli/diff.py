@@ -14,7 +14,7 @@ from vidpost.catalog.loader import Catalog, load
 from vidpost.catalog.models import MethodEntry
 from vidpost.catalog.module import BASELINE_DOES, Hook, Module, baseline_does, read_module
 from vidpost.catalog.preset import leaves, load_preset
-from vidpost.cli.browse import JSON, dump, table
+from vidpost.cli.browse import JSON, dump, table, wrapped
 
 Row = tuple[str, Any, Any]
 """(key, in a, in b)."""
@@ -99,7 +99,7 @@ def diff(name: str, other: str | None, as_json: bool) -> None:
         click.echo(f"\n{row['hook']}")
         for key, side in (("a", left), ("b", b.id)):
             at = f"  ({row[f'{key}_code']})" if row[f"{key}_code"] else ""
-            click.echo(f"  {side + ':':{width}} {row[key]}{at}")
+            click.echo(wrapped(f"  {side + ':':{width}} {row[key]}{at}"))
     for title, changes in [*presets.items(), ("scores, same protocol", scores)]:
         if changes:
             own = ("key", "paper", "mini") if "against" in title else ("key", left, b.id)

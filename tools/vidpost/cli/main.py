@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from typing import NamedTuple
+from typing import IO, Any, NamedTuple, NoReturn
 
 import click
 
@@ -65,11 +65,25 @@ COMMANDS: dict[str, Command] = {
 }
 """Name -> where it lives, in the order of the help."""
 
+MEANT = {"search": "list", "find": "list", "ls": "list", "train": "run", "new": "add",
+         "lint": "check", "validate": "check", "test": "check", "evaluate": "eval"}  # fmt: skip
+"""Words that people try first -> the command that does it."""
+
+GOES_ON = {"claim", "cot", "eval", "links", "tts"}
+"""Commands that keep what is done, so that a second start goes on from there."""
+
+STOPPED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
 
 class UserError(click.ClickException):
     """A user's mistake: one message, exit code 2."""
 
     exit_code = 2
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Prints it in the form that `vidpost check` and `vidpost run` have, too."""
+        click.echo(f"error: {self.format_message()}", file=file, err=file is None)
 
 
 class LazyGroup(click.Group):
@@ -103,8 +117,8 @@ class LazyGroup(click.Group):
         """Suggests the nearest command for an unknown one."""
         name = args[0]
         if not name.startswith("-") and name.replace("_", "-") not in COMMANDS:
-            near = difflib.get_close_matches(name, COMMANDS, n=1)
-            hint = f"Did you mean '{near[0]}'?" if near else "`vidpost --help` lists all."
+            near = MEANT.get(name) or next(iter(difflib.get_close_matches(name, COMMANDS, n=1)), "")
+            hint = f"Did you mean '{near}'?" if near else "`vidpost --help` lists all."
             raise UserError(f"no command '{name}'. {hint}")
         return super().resolve_command(ctx, args)
 
@@ -116,15 +130,30 @@ class LazyGroup(click.Group):
                 formatter.write_dl(rows)
 
     def invoke(self, ctx: click.Context) -> object:
-        """Turns the catalogue's errors into one message."""
+        """Turns the catalogue's errors, Ctrl-C and a closed standard input into one message."""
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt:
+            _stop(ctx)
+        except click.Abort as error:  # of a prompt; click hides why, but keeps it
+            if isinstance(error.__context__, EOFError):
+                message = "a question, but standard input is closed. Give options, or --no-input."
+                raise UserError(message) from None
+            _stop(ctx)
         except Exception as error:
             from vidpost.catalog.diagnostics import CatalogError
 
             if isinstance(error, CatalogError):
                 raise UserError(str(error)) from error
             raise
+
+
+def _stop(ctx: click.Context) -> NoReturn:
+    """Ends after Ctrl-C, and says how to go on."""
+    goes_on = ctx.invoked_subcommand in GOES_ON
+    hint = "goes on where it stopped" if goes_on else "starts again"
+    click.echo(f"\nstopped. The same command {hint}.", err=True)
+    raise click.exceptions.Exit(STOPPED)
 
 
 @click.command(

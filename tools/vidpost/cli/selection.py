@@ -61,10 +61,12 @@ class Selection:
         Raises:
             CatalogError: A name or a word is not known.
         """
-        for word in filter(None, (self.pillar, self.word)):
-            if word not in catalog.words:
-                hint = closest(word, catalog.words) or "`vidpost list words` shows all."
-                raise CatalogError(f"no taxonomy word '{word}'. {hint}")
+        known = [word.id for word in catalog.words_of("pillar")]
+        if self.pillar and self.pillar not in known:
+            raise CatalogError(f"no pillar '{self.pillar}'. There are {', '.join(known)}.")
+        if self.word and self.word not in catalog.words:
+            hint = closest(self.word, catalog.words) or "`vidpost list words` shows all."
+            raise CatalogError(f"no taxonomy word '{self.word}'. {hint}")
         wanted = {catalog.find(name)[1].id for name in self.names}
         having = graph.entries_by_word(catalog)[self.word] if self.word else []
         return [

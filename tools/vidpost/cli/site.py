@@ -13,7 +13,13 @@ from vidpost.catalog.loader import CatalogError, find_root
 
 @click.group()
 def site() -> None:
-    """Build the site from the catalogue, or serve it."""
+    """Build the site from the catalogue, or serve it.
+
+    \b
+    Examples:
+      vidpost site build
+      vidpost site serve --port 8001
+    """
 
 
 @site.command()
@@ -22,7 +28,13 @@ def site() -> None:
     "--out", type=click.Path(file_okay=False, path_type=Path), help="Folder; site/ if not given."
 )
 def build(draft: bool, out: Path | None) -> None:
-    """Write the pages under docs/ and run mkdocs in strict mode."""
+    """Write the pages under docs/ and run mkdocs in strict mode.
+
+    \b
+    Examples:
+      vidpost site build
+      vidpost site build --draft --out preview
+    """
     from vidpost.site.build import build as run
 
     try:
@@ -35,7 +47,12 @@ def build(draft: bool, out: Path | None) -> None:
 @click.option("--port", default=8000, show_default=True, help="Port on this machine.")
 @click.option("--draft", is_flag=True, help="Build in spite of errors in the catalogue.")
 def serve(port: int, draft: bool) -> None:
-    """Build, then serve the site on this machine until Ctrl-C."""
+    """Build, then serve the site on this machine until Ctrl-C.
+
+    \b
+    Example:
+      vidpost site serve --port 8001
+    """
     from vidpost.site.build import build as run
 
     try:

@@ -20,7 +20,7 @@ from vidpost.catalog.models import (
     MethodEntry,
     Work,
 )
-from vidpost.cli.browse import JSON, dump
+from vidpost.cli.browse import JSON, console, dump
 from vidpost.cli.selection import year
 from vidpost.export.tables import month
 
@@ -202,14 +202,12 @@ def stats(newest: int, as_json: bool) -> None:
     if as_json:
         click.echo(dump(data))
         return
-    from rich.console import Console
-
-    console = Console(highlight=False)
+    out = console()
     for table in _shown(data):
-        console.print(table)
+        out.print(table)
     numbers = data["numbers"]
     cards = ", ".join(f"{n} {kind}" for kind, n in data["results"].items())
-    console.print(
+    out.print(
         f"{numbers['total']:,} reported numbers on {numbers['methods']} of "
         f"{numbers['methods_of']} methods, over {numbers['benchmarks']} benchmarks and "
         f"{numbers['metrics']} metrics; {numbers['with_frames']:,} state their frames. "
@@ -217,7 +215,7 @@ def stats(newest: int, as_json: bool) -> None:
     )
     leaves = {row["id"] for row in data["leaves"]}
     if empty := [name for name in data["empty_words"] if name not in leaves]:
-        console.print(f"Other words without an entry: {', '.join(empty)}")
+        out.print(f"Other words without an entry: {', '.join(empty)}")
 
 
 def _shown(data: dict[str, Any]) -> Iterator[Table]:
