@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import reduce
 from typing import Any
 
-from reproductions.benchmarks._base import Graded, Number, Rule, Shape
+from reproductions.benchmarks._base import Graded, Number, Rule, Shape, means
 from reproductions.benchmarks._spans import part
+from reproductions.metrics import tracking
 from reproductions.metrics.j_and_f import (
     Mask,
     boundary_f,
@@ -22,7 +23,6 @@ from reproductions.metrics.j_and_f import (
     from_rows,
     region_j,
 )
-from reproductions.metrics.tracking import OVERLAPS
 from reproductions.metrics.v_iou import box_iou, v_iou
 from reproductions.shared.method import Sample
 from reproductions.shared.rewards.boxes import literal
@@ -72,28 +72,27 @@ def box_of(value: Any) -> Box | None:
     return None
 
 
-def tube_of(value: Any) -> dict[int, Box]:
+def tube_of(value: Any) -> dict[float, Box]:
     """Frame -> box, from {frame: box}, [{frame, box}, ..] or {start frame, boxes}.
 
-    Frames are numbers of frames; times are keyed by hundredths of a second so that they keep their
-    order. Entries that are no box are left out.
+    Keys are numbers of frames, or times in seconds to a hundredth. Entries that are no box are left
+    out.
     """
     value = data_of(value)
-    tube: dict[int, Box] = {}
+    tube: dict[float, Box] = {}
     if isinstance(value, Mapping):
         folded = {str(k).lower(): v for k, v in value.items()}
         for name in ("boxes", "bboxes", "bbox", "tube", "track", "trajectory"):
             if isinstance(folded.get(name), Mapping | list) and box_of(folded[name]) is None:
-                first = next(
-                    (folded[k] for k in ("st_frame", "start_frame", "begin_fid") if k in folded),
-                    None,
-                )
+                starts = ("st_frame", "start_frame", "begin_fid")
+                first = next((n for k in starts if (n := _frame(folded.get(k))) is not None), None)
                 inner = folded[name]
                 if first is not None and isinstance(inner, list):
-                    return {int(first) + i: b for i, e in enumerate(inner) if (b := box_of(e))}
+                    return {first + i: b for i, e in enumerate(inner) if (b := box_of(e))}
                 boxes = tube_of(inner)
-                ends = folded.get("sted")  # TubeDETR and its kin: boxes count from start to end
-                if isinstance(ends, list) and len(ends) == 2:
+                sted = folded.get("sted")  # TubeDETR and its kin: boxes count from start to end
+                ends = [_frame(v) for v in sted] if isinstance(sted, list) else []
+                if len(ends) == 2 and ends[0] is not None and ends[1] is not None:
                     return {t: b for t, b in boxes.items() if ends[0] <= t < ends[1]}
                 return boxes
         for key, entry in value.items():
@@ -115,14 +114,20 @@ def tube_of(value: Any) -> dict[int, Box]:
     return tube
 
 
-def _frame(key: Any) -> int | None:
+def _frame(key: Any) -> float | None:
+    """A frame as a whole number, a time to a hundredth; None if it is neither."""
     try:
         number = float(key)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     if not math.isfinite(number):
         return None
-    return int(number) if number.is_integer() else round(100 * number)
+    return int(number) if number.is_integer() else round(number, 2)
+
+
+def _gold(sample: Sample) -> dict[float, Box]:
+    tube = json.loads(sample.answer)
+    return {frame: list(v) for k, v in tube.items() if (frame := _frame(k)) is not None}
 
 
 def corners(box: Box) -> Box:
@@ -140,21 +145,36 @@ def tube_gold(value: Any, options: Sequence[str] = ()) -> str:
 
 def _tubes(
     sample: Sample, prediction: Any, wide: bool
-) -> tuple[dict[int, Box], dict[int, Box], int]:
-    """(prediction, gold, boxes without area); gold files are in corners already."""
-    gold = {int(k): list(v) for k, v in json.loads(sample.answer).items()}
+) -> tuple[dict[float, Box], dict[float, Box], str]:
+    """(prediction, gold, what is wrong with them); gold files are in corners already."""
+    gold = _gold(sample)
     pred = tube_of(part(prediction, "prediction"))
     if wide:
         pred = {k: corners(b) for k, b in pred.items()}
         if sample.meta.get("boxes") != "corners":
             gold = {k: corners(b) for k, b in gold.items()}
-    flat = sum(b[2] <= b[0] or b[3] <= b[1] for b in [*pred.values(), *gold.values()])
-    return pred, gold, flat
+    if not pred:
+        return pred, gold, "no box"
+    if _times(pred) and not _times(gold):
+        return {}, gold, "the answer's boxes are at times, the gold's at frames"
+    return pred, gold, _flat(pred.values(), wide) or _flat(gold.values(), wide)
 
 
-def _flat(flat: int, wide: bool) -> str:
+def _times(tube: Mapping[float, Box]) -> bool:
+    """Whether keys are times; those of frames are all whole."""
+    return any(isinstance(k, float) for k in tube)
+
+
+def _flat(boxes: Collection[Box], wide: bool) -> str:
+    """What to say where most boxes have no area; a single one may stand for a hidden target."""
     other = "corners" if wide else "xywh"
-    return f"boxes without area; if they are written otherwise, use --rules {other}" if flat else ""
+    flat = sum(b[2] <= b[0] or b[3] <= b[1] for b in boxes)
+    if 2 * flat <= len(boxes):
+        return ""
+    return (
+        "most boxes are boxes without area, which earn nothing; if they are written otherwise, use "
+        f"--rules {other}"
+    )
 
 
 def by_tube(*, wide: bool) -> Rule:
@@ -165,25 +185,22 @@ def by_tube(*, wide: bool) -> Rule:
     """
 
     def rule(sample: Sample, prediction: Any) -> Graded:
-        pred, gold, flat = _tubes(sample, prediction, wide)
-        ends = (min(gold), max(gold)) if gold else (0, 0)
-        span = (min(pred), max(pred)) if pred else None
+        pred, gold, wrong = _tubes(sample, prediction, wide)
         t_iou = 0.0
-        if span:
-            common = min(span[1], ends[1]) - max(span[0], ends[0]) + 1
-            union = max(span[1], ends[1]) - min(span[0], ends[0]) + 1
-            t_iou = max(0, common) / union
+        if pred and gold:
+            step = 0 if _times(gold) else 1  # a frame has a length, a time has none
+            common = min(max(pred), max(gold)) - max(min(pred), min(gold)) + step
+            union = max(*pred, *gold) - min(*pred, *gold) + step
+            t_iou = max(0.0, common / union) if union else 1.0
         values = {"m_vIoU": v_iou(pred, gold), "m_tIoU": t_iou}
         for r in (0.3, 0.5):
             values[f"vIoU@{r}"] = float(values["m_vIoU"] > r)
-        read = None if not pred else f"{len(pred)} boxes"
-        note = _flat(flat, wide) or ("" if pred else "no box")
-        return Graded(None if flat else read, values, note)
+        return Graded(None if wrong else f"{len(pred)} boxes", values, wrong)
 
     return rule
 
 
-def _several(value: Any) -> dict[int, list[Box]]:
+def _several(value: Any) -> dict[float, list[Box]]:
     """Frame -> its boxes, where an answer may name several boxes for a frame."""
     value = data_of(value)
     found = {t: [b] for t, b in tube_of(value).items()}
@@ -200,21 +217,19 @@ def _v_star(sample: Sample, prediction: Any) -> Graded:
 
     AP is the share of those frames whose IoU reaches m; of several boxes the best one counts.
     """
-    gold = {int(k): list(v) for k, v in json.loads(sample.answer).items()}
+    gold = _gold(sample)
     pred = _several(part(prediction, "prediction"))
     overlap = [max((box_iou(p, b) for p in pred.get(t, ())), default=0.0) for t, b in gold.items()]
     values = {"m_vIoU": sum(overlap) / len(overlap)}
     for m in (0.1, 0.3, 0.5, 0.7, 0.9):
         values[f"AP@vIoU={m}"] = sum(v >= m for v in overlap) / len(overlap)
-    flat = sum(b[2] <= b[0] or b[3] <= b[1] for bs in (*pred.values(), gold.values()) for b in bs)
-    read = None if flat or not pred else f"{sum(map(len, pred.values()))} boxes"
-    return Graded(read, values, _flat(flat, False) or ("" if pred else "no box"))
+    told = [b for boxes in pred.values() for b in boxes]
+    wrong = (_flat(told, False) or _flat(gold.values(), False)) if told else "no box"
+    return Graded(None if wrong else f"{len(told)} boxes", values, wrong)
 
 
 def _means(samples: Sequence[Sample], graded: Sequence[Graded]) -> dict[str, Number]:
-    n = len(graded)
-    names = list(graded[0].values) if graded else []
-    return {name: Number(sum(g.values[name] for g in graded) / n, n) for name in names}
+    return means(graded)
 
 
 TUBE = Shape(
@@ -239,29 +254,19 @@ def by_track(*, wide: bool, first: bool) -> Rule:
     """
 
     def rule(sample: Sample, prediction: Any) -> Graded:
-        pred, gold, flat = _tubes(sample, prediction, wide)
+        pred, gold, wrong = _tubes(sample, prediction, wide)
         frames = sorted(gold)[0 if first else 1 :]
-        ious = [box_iou(pred[t], gold[t]) if t in pred else 0.0 for t in frames]
-        near = [
-            t in pred
-            and math.dist(
-                [(pred[t][0] + pred[t][2]) / 2, (pred[t][1] + pred[t][3]) / 2],
-                [(gold[t][0] + gold[t][2]) / 2, (gold[t][1] + gold[t][3]) / 2],
-            )
-            <= 20
-            for t in frames
-        ]
-        n = len(frames) or 1
+        said, true = [pred.get(t) for t in frames], [gold[t] for t in frames]
+        ious = [tracking.overlaps(said, true)]
         values = {
-            "AO": sum(ious) / n,
-            "SR@0.5": sum(v > 0.5 for v in ious) / n,
-            "SR@0.75": sum(v > 0.75 for v in ious) / n,
-            "success AUC": sum(sum(v > m for v in ious) for m in OVERLAPS) / n / len(OVERLAPS),
-            "precision@20": sum(near) / n,
+            "AO": tracking.average_overlap(ious),
+            "SR@0.5": tracking.success_rate(ious),
+            "SR@0.75": tracking.success_rate(ious, 0.75),
+            "success AUC": tracking.success_auc(ious),
+            "precision@20": tracking.tracking_precision([said], [true]),
             "frames": float(len(frames)),
         }
-        read = None if not pred or flat else f"{len(pred)} boxes"
-        return Graded(read, values, _flat(flat, wide) or ("" if pred else "no box"))
+        return Graded(None if wrong else f"{len(pred)} boxes", values, wrong)
 
     return rule
 

@@ -60,10 +60,16 @@ def letter_of(value: Any, options: Sequence[str]) -> str:
     """The letter of a logged gold: a letter ("B", "(B)", "B. text"), an index from 0, or the text.
 
     Raises:
-        ValueError: It is none of the options.
+        ValueError: It is none of the options, or a number that is the index of one and the text of
+            another.
     """
     count = len(options) or len(LETTERS)
     if isinstance(value, int) and not isinstance(value, bool):
+        if _two_ways(value, options):
+            raise ValueError(
+                f"the gold answer {value!r} is the text of one option and the index of another; "
+                "give the letter, or the text in quotes"
+            )
         if 0 <= value < count:
             return LETTERS[value]
         raise ValueError(f"the gold answer {value!r} is no index of {count} options (from 0)")
@@ -158,6 +164,12 @@ def split_row(text: str) -> tuple[str, list[str]]:
     return text[: marks[0].start()].strip(), options
 
 
+def _two_ways(index: int, options: Sequence[str]) -> bool:
+    """Whether a number is the text of just one option, and the index (from 0) of another."""
+    bare = [_plain(t) for t in texts(options)]
+    return bare.count(str(index)) == 1 and bare.index(str(index)) != index
+
+
 def _plain(text: str) -> str:
     return " ".join(text.strip().rstrip(".").lower().split())
 
@@ -185,6 +197,17 @@ _PHRASE = re.compile(
     r"([A-Z])(?![A-Za-z])",
     re.IGNORECASE,
 )
+_START = re.compile(
+    r"[(\[\"']?([A-Za-z])(?:[\])\"'](?!\s*:)|[:)](?=\s|$|[^\s\d])|[.,](?![A-Za-z\d])|\s*\n|$)"
+)
+_ALSO = re.compile(
+    r"[\])\"']?\s*(?:(?:[,/&+]|\b(?:and|or)\b)\s*[(\[\"']?([A-Z])(?![A-Za-z0-9'])"
+    r"|\n\s*[(\[]?([A-Z])[\]).]?\s*(?:\n|$))"
+)
+_DENIED = re.compile(
+    r"[\])\"']?\s+(?:(?:is|was)(?:\s+not\b|n't\b)|(?:is|was)\s+(?:incorrect|wrong)\b)"
+)
+_REFUSED = re.compile(r"(?:\bnot|n't)\s{1,3}(?:option\s)?\(?$", re.IGNORECASE)
 _ALONE = re.compile(r"(?<![A-Za-z0-9'])([A-Z])(?![A-Za-z0-9'])")
 _MARKUP = re.compile(r"\\boxed\{|\\text\{|[*_`${}]")
 _AFTER_OPTION = {
@@ -198,36 +221,61 @@ TAIL = 4000
 def careful(text: str, letters: Sequence[str], contents: Mapping[str, str]) -> str:
     """Our rule: the tagged answer, else what follows the thought, else the text; no guessing.
 
-    In that part: a letter alone or before a mark, the text of one option, the last "answer is X",
+    In that part: the text of one option, a letter alone or before a mark, the last "answer is X",
     the only option whose text occurs, the only capital that stands alone ("A" and "I" as words of a
-    sentence do not count). "" where two options are left.
+    sentence do not count). "" where two options are left, or only a thought without its end.
     """
     part = find_tag(text, which="last")
     if part is None:
         part = text.rsplit("<answer>", 1)[-1] if "<answer>" in text else text
         part = part.rsplit("</think>", 1)[-1]
+        if "<think>" in part:
+            return ""
     part = _MARKUP.sub("", part[-TAIL:]).strip()
-    start = re.match(r"[(\[\"']?([A-Za-z])(?:[\])\"']|[.:,)](?=\s|$|[^\s\d])|$)", part)
+    whole = _plain(part)
+    same = [x for x, t in contents.items() if t and whole in (_plain(t), _plain(f"{x}.{t}"))]
+    if len(same) == 1 and len(whole) > 1:
+        return same[0]
+    told = [
+        m for m in _PHRASE.finditer(part)
+        if m.group(1) in letters
+        and not _DENIED.match(part, m.end())
+        and not (m.group(1) == "A" and _is_word(part, m.end()))
+    ]  # fmt: skip
+    start = _START.match(part)
     if start and start.group(1).upper() in letters:
-        return start.group(1).upper()
-    same = [x for x, t in contents.items() if t and _plain(t) == _plain(part)]
+        found = start.group(1).upper()
+        later = start.group().endswith("\n") and told and told[-1].group(1) != found
+        return "" if later or _others(part, start, letters) else found
     if len(same) == 1:
         return same[0]
-    told = [m for m in _PHRASE.findall(part) if m.upper() in letters and m in LETTERS]
     if told:
-        return str(told[-1]).upper()
-    lower = _plain(part)
-    named = [x for x, t in contents.items() if len(_plain(t)) > 2 and _plain(t) in lower]
+        return "" if _others(part, told[-1], letters) else str(told[-1].group(1))
+    named = [x for x, t in contents.items() if len(_plain(t)) > 2 and _plain(t) in whole]
     # "left" lies within "left of the car": the longest named option stands for the ones inside it.
     named = [
         x for x in named
         if not any(y != x and _plain(contents[x]) in _plain(contents[y]) for y in named)
     ]  # fmt: skip
-    if len(named) == 1:
-        return named[0]
-    lone = [m for m in _ALONE.finditer(part) if m.group(1) in letters]
+    if len(named) == 1:  # capitals of the option's own text name no other option
+        part = re.sub(re.escape(contents[named[0]].strip()), " ", part, flags=re.IGNORECASE)
+    lone = [
+        m for m in _ALONE.finditer(part)
+        if m.group(1) in letters
+        and not _DENIED.match(part, m.end())
+        and not _REFUSED.search(part[max(0, m.start() - 16) : m.start()])
+    ]  # fmt: skip
     kept = {m.group(1) for m in lone if m.group(1) not in "AI" or not _is_word(part, m.end())}
+    if len(named) == 1:
+        return named[0] if kept <= set(named) else ""
     return kept.pop() if len(kept) == 1 else ""
+
+
+def _others(text: str, found: re.Match[str], letters: Sequence[str]) -> bool:
+    """Whether a second option is listed right behind the first: "A, B", "A or B"."""
+    also = _ALSO.match(text, found.end(1))
+    second = (also.group(1) or also.group(2)) if also else ""
+    return bool(second) and second in letters and second != found.group(1).upper()
 
 
 def _is_word(text: str, end: int) -> bool:
@@ -319,12 +367,18 @@ READERS: dict[str, Reader] = {
 """Rules that read a letter. Those of training code are added from `rewards.rules.ACCURACY`."""
 
 
-def _prediction(value: Any) -> str | None:
-    """A logged prediction as text; an index from 0 becomes its letter."""
+def _prediction(value: Any, options: Sequence[str] = ()) -> str | None:
+    """A logged prediction as text; an index from 0 becomes its letter.
+
+    A number that may be an index or the text of another option becomes "".
+    """
     if value is None:
         return None
+    if isinstance(value, float) and value.is_integer():  # columns with gaps hold floats
+        value = int(value)
     if isinstance(value, int) and not isinstance(value, bool):
-        return LETTERS[value] if 0 <= value < len(LETTERS) else ""
+        readable = 0 <= value < len(LETTERS) and not _two_ways(value, options)
+        return LETTERS[value] if readable else ""
     return str(value)
 
 
@@ -332,7 +386,7 @@ def by_letter(reader: Reader) -> Rule:
     """A rule from a reader: 1.0 if the letter read is the gold."""
 
     def rule(sample: Sample, prediction: Any) -> Graded:
-        text = _prediction(prediction)
+        text = _prediction(prediction, sample.options)
         if text is None:
             return Graded(None, {"accuracy": 0.0}, "no answer")
         count = len(sample.options) or max(5, LETTERS.find(sample.answer[:1]) + 1)
@@ -350,7 +404,7 @@ def by_score(name: str) -> Rule:
     """A rule of training code: it gives a score without saying which letter it read."""
 
     def rule(sample: Sample, prediction: Any) -> Graded:
-        text = _prediction(prediction)
+        text = _prediction(prediction, sample.options)
         if text is None:
             return Graded(None, {"accuracy": 0.0}, "no answer")
         value = rules.score(name, text, sample.answer, "multiple choice")
@@ -388,7 +442,7 @@ def over_classes(samples: Sequence[Sample], graded: Sequence[Graded]) -> dict[st
 
 def _tempcompass(sample: Sample, prediction: Any) -> Graded:
     """TempCompass' rules before its judge; the same in lmms-eval and VLMEvalKit."""
-    text = _prediction(prediction)
+    text = _prediction(prediction, sample.options)
     if text is None:
         return Graded(None, {"accuracy": 0.0}, "no answer")
     gold = next((o for o in sample.options if o[0] == sample.answer), sample.answer)
@@ -400,7 +454,7 @@ def _tempcompass(sample: Sample, prediction: Any) -> Graded:
 
 def _vlm_mvbench(sample: Sample, prediction: Any) -> Graded:
     """VLMEvalKit's MVBench without its judge: first word and gold option contain one another."""
-    text = _prediction(prediction)
+    text = _prediction(prediction, sample.options)
     if text is None:
         return Graded(None, {"accuracy": 0.0}, "no answer")
     gold = next((o for o in sample.options if o[0] == sample.answer), sample.answer)
@@ -414,7 +468,7 @@ def _lmms_tvbench(sample: Sample, prediction: Any) -> Graded:
     It counts from 0 if that is an option, else from 1, so that of "2", "3", "4" the gold 3 is the
     third option.
     """
-    text = _prediction(prediction)
+    text = _prediction(prediction, sample.options)
     if text is None:
         return Graded(None, {"accuracy": 0.0}, "no answer")
     candidates, gold = texts(sample.options), sample.answer
@@ -427,7 +481,7 @@ def _lmms_tvbench(sample: Sample, prediction: Any) -> Graded:
 
 def _vlm_cg_bench(sample: Sample, prediction: Any) -> Graded:
     """VLMEvalKit's CG-Bench: the fenced result is the gold letter, else any lone letter is."""
-    text = _prediction(prediction)
+    text = _prediction(prediction, sample.options)
     if text is None:
         return Graded(None, {"accuracy": 0.0}, "no answer")
     found = official.cgbench_result(text, f"right_answer='{sample.answer}'")

@@ -10,8 +10,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reproductions.benchmarks._base import Graded, Number, Shape
+from reproductions.benchmarks._base import Graded, Number, Shape, means
 from reproductions.benchmarks._boxes import data_of
+from reproductions.benchmarks._spans import seconds
 from reproductions.metrics.soda_c import Event, dense_caption_score, localisation, soda_video
 from reproductions.shared.method import Sample
 from reproductions.shared.rewards.intervals import clock
@@ -35,17 +36,17 @@ def events_of(value: Any) -> list[Event]:
         folded = {str(k).lower(): v for k, v in data.items()}
         if isinstance(folded.get("timestamps"), list):
             texts = folded.get("sentences") or folded.get("captions") or []
+            if not isinstance(texts, list):
+                return []
             pairs = zip(folded["timestamps"], texts, strict=False)
-            return [(float(t[0]), float(t[1]), str(s).strip()) for t, s in pairs]
+            data = [{"timestamp": t, "caption": c} for t, c in pairs]
+            return events_of(data)
         for name in ("events", "annotations", "results", "captions"):
             if isinstance(folded.get(name), list):
                 return events_of(folded[name])
         data = [data]
-    found: list[Event] = []
-    for entry in data if isinstance(data, list) else []:
-        event = _event(entry)
-        if event is not None:
-            found.append(event)
+    entries = data if isinstance(data, list) else []
+    found = [event for entry in entries if (event := _event(entry)) is not None]
     if not found and isinstance(value, str):
         for line in value.splitlines():
             match = _LINE.search(line[:2000])
@@ -73,10 +74,10 @@ def _event(entry: Any) -> Event | None:
         start, end = span[0], span[1]
     else:
         return None
-    try:
-        return float(start), float(end), str(text).strip()
-    except (TypeError, ValueError):
+    times = seconds(start), seconds(end)
+    if times[0] is None or times[1] is None:
         return None
+    return times[0], times[1], str(text).strip()
 
 
 def events_gold(value: Any, options: Sequence[str] = ()) -> str:
@@ -109,11 +110,7 @@ def _dense(sample: Sample, prediction: Any) -> Graded:
 
 
 def _numbers(samples: Sequence[Sample], graded: Sequence[Graded]) -> dict[str, Number]:
-    n = len(graded)
-    names = list(graded[0].values) if graded else []
-    return {
-        name: Number(sum(g.values[name] for g in graded) / n, n, unit="videos") for name in names
-    }
+    return means(graded, "videos")
 
 
 DENSE = Shape("dense", {"dense": _dense}, "dense", _numbers, events_gold)

@@ -6,6 +6,7 @@ A gold with several references is a JSON list of texts.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -15,7 +16,7 @@ from reproductions.benchmarks._choice import CHOICE
 from reproductions.benchmarks._spans import part
 from reproductions.metrics import captions
 from reproductions.metrics.judge import parse_grade, parse_verdict
-from reproductions.metrics.wups import wups
+from reproductions.metrics.wups import wordnet_similarity, wups
 from reproductions.shared.method import Sample
 from reproductions.shared.rewards import text as texts
 from reproductions.shared.rewards.official import evaluation as official
@@ -84,6 +85,16 @@ def by_text(name: str, score: Callable[[str, Sequence[str]], float]) -> Rule:
     return rule
 
 
+def _wups(sample: Sample, prediction: Any) -> Graded:
+    """WUPS over WordNet; without it words must be equal, and the number says so."""
+    similar = wordnet_similarity()
+    if similar is not None:
+        return by_text("WUPS", lambda a, golds: wups(a, golds, similarity=similar))(
+            sample, prediction
+        )
+    return by_text("WUPS (equal words alone)", wups)(sample, prediction)
+
+
 def _best(function: Callable[[str, str], float]) -> Callable[[str, Sequence[str]], float]:
     return lambda answer, golds: max((function(answer, g) for g in golds), default=0.0)
 
@@ -112,18 +123,24 @@ def judged(scale: float = 5.0, *, grades: bool = False, right_from: float | None
                 {"accuracy": float(right is True)},
                 "" if right is not None else "the judge's text holds no verdict",
             )
-        right, score = parse_verdict(said)
+        right, score = parse_verdict(said, scale)
+        note = ""
+        if score is not None and math.isnan(score):
+            note = f"the judge's score is no number from 0 to {scale:g} and counts 0"
+            score = None
         values: dict[str, float] = {}
         if right is None and score in (0.0, 1.0) and scale == 1:
             right = bool(score)
         if right_from is not None and score is not None:
             right = score >= right_from
-        if right is not None or score is None:
+        if right is not None or (score is None and not note):
             values["accuracy"] = float(right is True)
-        if score is not None:
-            values["score"] = min(scale, max(0.0, score))
-        read = None if right is None and score is None else [right, score]
-        return Graded(read, values, "" if read else "the judge's text holds no verdict")
+        if score is not None or note:
+            values["score"] = score or 0.0
+        read = None if note or (right is None and score is None) else [right, score]
+        if not (note or read):
+            note = "the judge's text holds no verdict"
+        return Graded(read, values, note)
 
     return rule
 
@@ -149,7 +166,7 @@ OPEN = Shape(
         "exact_match": by_text("accuracy", _best(texts.exact_match)),
         "token_f1": by_text("F1", _best(texts.token_f1)),
         "anls": by_text("ANLS", lambda answer, golds: texts.anls(answer, golds)),
-        "wups": by_text("WUPS", lambda answer, golds: wups(answer, golds)),
+        "wups": _wups,
         "rouge": by_text("ROUGE", _best(texts.rouge_mean)),
         "mmmu_open": by_text("accuracy", _mmmu_open),
         "judge": judged(),

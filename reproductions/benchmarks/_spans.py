@@ -6,11 +6,12 @@ A gold is written "12.3 to 15.0", several spans with ", " between them (`spans_t
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from reproductions.benchmarks._base import Graded, Number, Rule, Shape
+from reproductions.benchmarks._base import Graded, Number, Rule, Shape, means
 from reproductions.benchmarks._choice import CHOICE, READERS, ask, letter_of
 from reproductions.metrics.highlight_map import CLIP, highlight_map, hit_at_1, positives
 from reproductions.metrics.iop import iop
@@ -52,7 +53,18 @@ def moment(
     rationale: str = "",
     **meta: Any,
 ) -> Sample:
-    """A grounding sample: a query and its true spans in seconds."""
+    """A grounding sample: a query and its true spans in seconds.
+
+    Ends in the wrong order are exchanged: published files may hold a few such slips, for which a
+    whole benchmark is not to be refused.
+
+    Raises:
+        ValueError: A span is not finite.
+    """
+    spans = [sorted((float(span[0]), float(span[1]))) for span in spans]
+    for start, end in spans:
+        if not (math.isfinite(start) and math.isfinite(end)):
+            raise ValueError(f"the span {start:g} to {end:g} of {id} is not finite")
     facts = {k: v for k, v in meta.items() if v is not None}
     return Sample(
         str(id), str(query).strip(), spans_text(spans), "temporal grounding", video=str(video),
@@ -105,8 +117,8 @@ def structured(value: Any) -> list[list[float]] | None:
         return None
     if not isinstance(value, list | tuple) or not value:
         return None
-    if len(value) in (2, 3) and all(_time(v) is not None for v in value):
-        return [[t for v in value if (t := _time(v)) is not None]]
+    if len(value) in (2, 3) and all(seconds(v) is not None for v in value):
+        return [[t for v in value if (t := seconds(v)) is not None]]
     rows = []
     for entry in list(value)[:MAX_SPANS]:
         inner = structured(entry)
@@ -116,30 +128,38 @@ def structured(value: Any) -> list[list[float]] | None:
     return rows
 
 
-def _time(value: Any) -> float | None:
+def seconds(value: Any) -> float | None:
+    """A time that is data: 12.5, "12.5", "12.5 s", "00:12"; None if it is anything else."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):
         return float(value) if value == value and abs(value) < 1e9 else None
-    if isinstance(value, str) and re.fullmatch(r"\s*[\d:.]{1,20}\s*s?\s*", value):
+    if isinstance(value, str) and (found := _TIME.fullmatch(value)):
         try:
-            return clock(value.strip().rstrip("s").strip())
+            return clock(found.group(1))
         except ValueError:
             return None
     return None
 
 
+_TIME = re.compile(r"\s{0,3}([\d:.]{1,20})\s{0,3}(?:s|secs?|seconds?)?\s{0,3}", re.IGNORECASE)
 _AMOUNT = r"(\d{1,6}(?::\d{2}){1,2}(?:\.\d{1,6})?|\d{1,7}(?:\.\d{1,9})?)"
-_UNIT = r"\s{0,3}(?:s|sec|secs|seconds?)?\b"
+_UNIT = r"(?:\s{0,3}(?:s|secs?|seconds?)\b)"
 _PAIR = re.compile(
-    rf"(?<![\d.:]){_AMOUNT}{_UNIT}\s{{0,3}}(?:-|\u2013|\u2014|~|,|to|and|until)\s{{0,3}}{_AMOUNT}",
+    rf"(?P<cue>\b(?:from|between)\s{{1,3}})?(?<![\d.:])(?P<minus>(?<!\w)-)?{_AMOUNT}(?P<left>{_UNIT})?\b\s{{0,3}}"
+    r"(?:-|\u2013|\u2014|~|,|to|until|(?:and\s{1,3})?(?:ends|ending|end)\s{1,3}at|and)\s{0,3}"
+    rf"{_AMOUNT}(?P<right>{_UNIT})?(?!\s{{1,3}}(?:people|persons|men|women|children|times)\b)",
     re.IGNORECASE,
 )
+_WORD = re.compile(r"\s{1,3}(?!(?:and|or|then)\b)[a-z]", re.IGNORECASE)
 TAIL = 4000
 
 
 def all_spans(text: str) -> list[list[float]]:
     """Our rule: all spans of the answer, in order; reversed ones are put right.
+
+    Where some are marked as times (a unit, a clock, "from", "between"), another one before a word
+    is none: "2 to 3 balls appear from 10 to 20 seconds".
 
     Looks into the last answer tag (or <glue>, <time>), else behind the thought; reads JSON, "12.5
     to 17", "12.5s - 17s", "00:12 - 00:17", "from 3 to 5".
@@ -157,9 +177,16 @@ def all_spans(text: str) -> list[list[float]]:
             inner = part[part.index(opening) : part.rfind(closing) + 1]
             found = structured(_json(inner))
             if found:
-                return [[min(s[:2]), max(s[:2]), *s[2:]] for s in found]
-    pairs = [[clock(a), clock(b)] for a, b in _PAIR.findall(part)]
-    return [[min(p), max(p)] for p in pairs[:MAX_SPANS]]
+                return in_order(found)
+    pairs = [m for m in _PAIR.finditer(part) if not m["minus"]]
+    marked = [m for m in pairs if m["cue"] or m["left"] or m["right"] or ":" in m.group()]
+    kept = [m for m in pairs if m in marked or not (marked and _WORD.match(part, m.end()))]
+    return in_order([[clock(m[3]), clock(m[5])] for m in kept[:MAX_SPANS]])
+
+
+def in_order(spans: Sequence[Sequence[float]]) -> list[list[float]]:
+    """Spans whose start is not behind their end."""
+    return [[min(s[:2]), max(s[:2]), *s[2:]] for s in spans]
 
 
 def _json(text: str) -> Any:
@@ -219,13 +246,15 @@ PARSERS: dict[str, tuple[Parse, bool]] = {
 def by_span(parse: Parse, strict: bool = False) -> Rule:
     """A rule from a parser: tIoU of the first span with the nearest gold, and its AP.
 
-    Spans that are logged as data are taken as they are.
+    Spans that are logged as data are taken as they are; ours puts reversed ones right, as in text.
     """
 
     def rule(sample: Sample, prediction: Any) -> Graded:
         golds = gold_spans(sample)
         data = structured(prediction) if not isinstance(prediction, str) else None
         found = data if data is not None else parse(str(prediction or ""))
+        if parse is all_spans:
+            found = in_order(found)
         if prediction is None or (isinstance(prediction, list) and not prediction):
             found = []
         ranked = found
@@ -250,17 +279,12 @@ def by_span(parse: Parse, strict: bool = False) -> Rule:
 def span_numbers(samples: Sequence[Sample], graded: Sequence[Graded]) -> dict[str, Number]:
     """R@1 and mIoU; with several spans a query also R@5 and mAP."""
     n = len(graded)
-
-    def mean(name: str) -> Number:
-        return Number(sum(g.values[name] for g in graded) / n if n else 0.0, n, unit="queries")
-
-    found = {f"R@1 IoU={m}": mean(f"R@1 IoU={m}") for m in RECALLS} | {"mIoU": mean("mIoU")}
+    found = means(graded, "queries", [*(f"R@1 IoU={m}" for m in RECALLS), "mIoU"])
     if any(g.values["spans"] > 1 for g in graded):
-        found |= {f"R@5 IoU={m}": mean(f"R@5 IoU={m}") for m in RECALLS}
+        names = [*(f"R@5 IoU={m}" for m in RECALLS), "mAP@0.5", "mAP@0.75"]
+        found |= means(graded, "queries", names)
         total = sum(g.values[f"mAP@{m}"] for g in graded for m in THRESHOLDS)
-        average = total / n / len(THRESHOLDS) if n else 0.0
-        found |= {m: mean(m) for m in ("mAP@0.5", "mAP@0.75")}
-        found["mAP"] = Number(average, n, unit="queries")
+        found["mAP"] = Number(total / n / len(THRESHOLDS), n, unit="queries")
     return found
 
 
@@ -286,27 +310,37 @@ def _moments(name: str) -> Rule:
 
     def both(sample: Sample, prediction: Any) -> Graded:
         graded = rule(sample, part(prediction, "prediction"))
-        scores, ratings = part(prediction, "saliency"), sample.meta.get("ratings")
-        if not scores or not ratings:
+        told, ratings = part(prediction, "saliency"), sample.meta.get("ratings")
+        if told is None or not ratings:
             return graded
+        scores = [
+            float(v) if isinstance(v, int | float) else math.nan
+            for v in (told if isinstance(told, list | tuple) else ())
+        ]
         count = int(float(sample.meta["duration"]) / CLIP)
         values = dict(graded.values)
         for label, least in (("fair", 2), ("good", 3), ("very good", 4)):
             truth = positives(sample.meta["clips"], ratings, count, least)
             values[f"HD mAP {label}"] = highlight_map(scores, truth)
             values[f"HIT@1 {label}"] = hit_at_1(scores, truth)
+        if not any(map(math.isfinite, scores)):
+            note = f"{graded.note}; no saliency that can be read".removeprefix("; ")
+            return Graded(None, values, note)
         return Graded(graded.read, values, graded.note)
 
     return both
 
 
 def _moment_numbers(samples: Sequence[Sample], graded: Sequence[Graded]) -> dict[str, Number]:
-    """Those of spans, and the highlight scores over the videos that have them."""
+    """Those of spans, and the highlight scores over the queries with rated clips.
+
+    A log rates all of them or none: without its rating a query earns nothing.
+    """
     found = span_numbers(samples, graded)
-    names = [n for n in (graded[0].values if graded else ()) if n.startswith(("HD", "HIT"))]
-    for name in names:
-        values = [g.values[name] for g in graded if name in g.values]
-        found[name] = Number(sum(values) / len(values), len(values), unit="queries")
+    rated = [g for s, g in zip(samples, graded, strict=True) if s.meta.get("ratings")]
+    for name in dict.fromkeys(n for g in rated for n in g.values if n.startswith(("HD", "HIT"))):
+        total = sum(g.values.get(name, 0.0) for g in rated)
+        found[name] = Number(total / len(rated), len(rated), unit="queries")
     return found
 
 
@@ -353,6 +387,8 @@ def grounded(letter: str, spans: str = "spans", measure: Measure = _measure) -> 
         data = structured(own) if own is not None and not isinstance(own, str) else None
         source = own if isinstance(own, str) else text if isinstance(text, str) else ""
         found = data if data is not None else parse(source)
+        if parse is all_spans:
+            found = in_order(found)
         first = found[0] if found else None
         pairs = [measure(first, g) for g in golds] if first else []
         iou = max((p[0] for p in pairs), default=0.0)
@@ -372,11 +408,10 @@ def grounded(letter: str, spans: str = "spans", measure: Measure = _measure) -> 
 
 def grounded_numbers(samples: Sequence[Sample], graded: Sequence[Graded]) -> dict[str, Number]:
     """Means of all values; those of spans only if any answer has one."""
-    n = len(graded)
     names = [k for k in (graded[0].values if graded else ()) if k != "spans"]
     if not any(g.values.get("spans") for g in graded):
         names = ["accuracy"]
-    return {k: Number(sum(g.values[k] for g in graded) / n if n else 0.0, n) for k in names}
+    return means(graded, names=names)
 
 
 GROUNDED = Shape(

@@ -44,7 +44,7 @@ def _where(question: str) -> Callable[[Mapping[str, Any]], Sample]:
     def sample(record: Mapping[str, Any]) -> Sample:
         boxes = {
             # Keys as `tube_of` makes them from times.
-            str(int(t) if float(t).is_integer() else round(100 * float(t))): [
+            str(int(t) if float(t).is_integer() else round(float(t), 2)): [
                 b["xmin"], b["ymin"], b["xmax"], b["ymax"]
             ]
             for b in record["bboxes"]

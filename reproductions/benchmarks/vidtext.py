@@ -7,10 +7,10 @@ The choice part holds reasoning and tracking; the variants read all text ("ocr")
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from reproductions.benchmarks._base import Benchmark, Graded, Number, Rule, Shape, Split
+from reproductions.benchmarks._base import Benchmark, Graded, Rule, Shape, Split, means
 from reproductions.benchmarks._choice import CHOICE, ask, mcq
 from reproductions.benchmarks._open import final, text_gold
 from reproductions.benchmarks._spans import SPAN, moment
@@ -103,14 +103,8 @@ def _all_three(sample: Sample, prediction: Any) -> Graded:
     return Graded(", ".join(found) or None, {"accuracy": float(", ".join(found) == sample.answer)})
 
 
-def _means(samples: Sequence[Sample], graded: Sequence[Graded]) -> dict[str, Number]:
-    n = len(graded)
-    names = list(graded[0].values) if graded else []
-    return {name: Number(sum(g.values[name] for g in graded) / n, n) for name in names}
-
-
 def _shape(name: str, rule: Rule) -> Shape:
-    return Shape(name, {name: rule}, name, _means, text_gold)
+    return Shape(name, {name: rule}, name, lambda _, graded: means(graded), text_gold)
 
 
 def _benchmark(

@@ -6,6 +6,7 @@ number (tests, QVHighlights).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 CLIP = 2.0
@@ -36,9 +37,12 @@ def saliency_ap(scores: Sequence[float], truth: Sequence[bool]) -> float:
     """AP of the clips ranked by score: mean interpolated precision of the reached recalls.
 
     Scores are made as long as the truth: cut, or filled up with the lowest score. Clips with the
-    same score share one place on the curve, and it counts once. 0.0 without positives.
+    same score share one place on the curve, and it counts once. A score that is not finite is the
+    lowest. 0.0 without positives, and without any finite score.
     """
-    padded = [*scores[: len(truth)]]
+    padded = _finite(scores[: len(truth)])
+    if not any(map(math.isfinite, padded)):
+        return 0.0
     padded += [min(padded, default=0.0)] * (len(truth) - len(padded))
     order = sorted(range(len(truth)), key=lambda i: -padded[i])
     total = sum(truth)
@@ -68,9 +72,13 @@ def hit_at_1(scores: Sequence[float], truth: Sequence[Sequence[bool]]) -> float:
     count = len(truth[0]) if truth else 0
     if not count or not scores:
         return 0.0
-    kept = scores[:count]
+    kept = _finite(scores[:count])
     top = max(range(len(kept)), key=lambda i: (kept[i], -i))
-    return float(any(t[top] for t in truth))
+    return float(math.isfinite(kept[top]) and any(t[top] for t in truth))
+
+
+def _finite(scores: Sequence[float]) -> list[float]:
+    return [s if math.isfinite(s) else -math.inf for s in scores]
 
 
 __all__ = ["CLIP", "highlight_map", "hit_at_1", "positives", "saliency_ap"]

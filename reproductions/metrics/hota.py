@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from reproductions.shared.rewards.boxes import assign
@@ -17,9 +18,10 @@ Frame = tuple[Sequence[int], Sequence[int], Sequence[Sequence[float]]]
 def hota(frames: Sequence[Frame], thresholds: Sequence[float] = THRESHOLDS) -> Mapping[str, float]:
     """HOTA, DetA and AssA of one sequence, means over the localisation thresholds, in [0, 1].
 
-    Frame by frame, detections are matched so that first the number of matches and then the global
-    alignment of the tracks weighted by similarity is largest (Luiten et al., IJCV 2021, Sec. 5;
-    the order of JonathonLuiten/TrackEval).
+    Each frame is matched once, so that the sum of global alignment times similarity is largest; a
+    match counts at the thresholds that its similarity reaches. That is TrackEval's rule
+    (JonathonLuiten/TrackEval@12c8791 trackeval/metrics/hota.py). The paper matches anew for each
+    threshold, among the pairs that reach it (Luiten et al., IJCV 2021, Sec. 5).
     """
     gold_count: dict[int, int] = {}
     pred_count: dict[int, int] = {}
@@ -39,26 +41,17 @@ def hota(frames: Sequence[Frame], thresholds: Sequence[float] = THRESHOLDS) -> M
                     potential[g, p] = potential.get((g, p), 0.0) + value / union
     alignment = {(g, p): v / (gold_count[g] + pred_count[p] - v) for (g, p), v in potential.items()}
     total_gold, total_pred = sum(gold_count.values()), sum(pred_count.values())
+    matches: list[tuple[int, int, float]] = []
+    for golds, preds, similarity in frames:
+        scores = [
+            [alignment.get((g, p), 0.0) * similarity[i][j] for j, p in enumerate(preds)]
+            for i, g in enumerate(golds)
+        ]
+        if golds and preds:
+            matches += [(golds[i], preds[j], similarity[i][j]) for i, j in assign(scores)]
     sums = {"HOTA": 0.0, "DetA": 0.0, "AssA": 0.0}
     for threshold in thresholds:
-        matched: dict[tuple[int, int], int] = {}
-        for golds, preds, similarity in frames:
-            if not golds or not preds:
-                continue
-            # One match outweighs any alignment, as the lexicographic choice wants.
-            scores = [
-                [
-                    (1000.0 + alignment.get((g, p), 0.0) * similarity[i][j])
-                    if similarity[i][j] >= threshold - 1e-12
-                    else 0.0
-                    for j, p in enumerate(preds)
-                ]
-                for i, g in enumerate(golds)
-            ]
-            for i, j in assign(scores):
-                if scores[i][j] > 0:
-                    pair = golds[i], preds[j]
-                    matched[pair] = matched.get(pair, 0) + 1
+        matched = Counter((g, p) for g, p, value in matches if value >= threshold - 1e-12)
         hits = sum(matched.values())
         union = total_gold + total_pred - hits
         detection = hits / union if union else 0.0

@@ -8,7 +8,13 @@ from collections.abc import Hashable, Sequence
 
 
 def pass_at_k(n: int, right: int, k: int) -> float:
-    """Chance that at least one of k samples drawn from n, of which `right` are, is right."""
+    """Chance that at least one of k samples drawn from n, of which `right` are, is right.
+
+    Raises:
+        ValueError: k is not between 1 and n, or `right` not between 0 and n.
+    """
+    if not 1 <= k <= n or not 0 <= right <= n:
+        raise ValueError(f"pass@{k} of {n} samples, {right} right: k and right are at most n")
     if n - right < k:
         return 1.0
     return 1.0 - math.comb(n - right, k) / math.comb(n, k)

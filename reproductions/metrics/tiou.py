@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from reproductions.shared.rewards.intervals import Pair, tiou, union_iou
 
 __all__ = [
-    "best_iou",
     "f1_at",
     "miou",
     "precision_at",
@@ -51,11 +50,6 @@ def recall_at_mean(
 ) -> float:
     """Mean of R@1 over thresholds."""
     return sum(recall_at(preds, golds, t) for t in thresholds) / len(thresholds)
-
-
-def best_iou(preds: Sequence[Pair], gold: Pair) -> float:
-    """The best tIoU among several predicted spans (R@k counts it), 0.0 for none."""
-    return max((tiou(p, gold) for p in preds), default=0.0)
 
 
 def precision_at(

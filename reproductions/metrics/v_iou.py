@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 
-def v_iou(pred: Mapping[int, Box], gold: Mapping[int, Box]) -> float:
+def v_iou(pred: Mapping[float, Box], gold: Mapping[float, Box]) -> float:
     """VIoU of two tubes (frame -> box): IoUs of common frames over all frames, in [0, 1]."""
     union = set(pred) | set(gold)
     common = set(pred) & set(gold)

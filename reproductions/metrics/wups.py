@@ -7,6 +7,7 @@ stop words. Without a taxonomy a word matches only itself, which is a lower boun
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from importlib import import_module
 
 from reproductions.metrics.captions import tokens
@@ -22,6 +23,7 @@ def _same(a: str, b: str) -> float:
     return float(a == b)
 
 
+@cache
 def wordnet_similarity() -> Similarity | None:
     """Wu-Palmer similarity of nouns and verbs by nltk's WordNet; None if it is not installed."""
     try:

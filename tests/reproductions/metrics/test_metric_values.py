@@ -100,6 +100,14 @@ def test_hota_by_hand() -> None:
     assert hota.hota(half)["HOTA"] == pytest.approx(10 / 19)  # thresholds 0.05 to 0.5
 
 
+def test_hota_matches_a_frame_once_for_all_thresholds() -> None:
+    # Track 10 follows object 1 at 0.4; in the last frame track 11 lies on it at 0.9. The global
+    # alignment gives that frame to 10 (0.87 x 0.4 over 0.07 x 0.9), so nothing is left at 0.5.
+    frames = [([1], [10], [[0.4]])] * 9 + [([1], [10, 11], [[0.4, 0.9]])]
+    assert hota.hota(frames, [0.5])["DetA"] == 0.0
+    assert hota.hota(frames, [0.4])["DetA"] == pytest.approx(10 / 11)
+
+
 def test_masks_by_hand() -> None:
     left = j_and_f.from_rows([[1, 1, 0, 0]] * 4)
     right = j_and_f.from_rows([[0, 1, 1, 0]] * 4)
@@ -259,6 +267,19 @@ def test_decisions_by_hand() -> None:
         ("", None, None),
         (None, None, None),
         (float("nan"), None, None),
+        ("It isn't right", False, None),
+        ("The prediction wasn't true.", False, None),
+        ("is not at all correct", False, None),
+        ("The answer cannot be considered correct", False, None),
+        ("This is far from correct", False, None),
+        ("The prediction is not wrong.", None, None),
+        ("The answer is partially correct", None, None),
+        ("It lacks the correct colour", None, None),
+        ("No errors: correct", True, None),
+        ({"pred": "partially correct"}, None, None),
+        ("pred: no score: 2", False, 2.0),
+        ("Score: 4/5", None, 4.0),
+        ("Score: 95%", None, None),
     ],
 )
 def test_verdicts_are_read_or_counted(text: object, right: bool | None, score: float) -> None:
@@ -271,6 +292,9 @@ def test_grades() -> None:
     ]
     assert judge.parse_grade("I say NOT_ATTEMPTED") is False
     assert judge.parse_grade("perhaps") is None
+    assert judge.parse_grade("not correct") is False
+    assert judge.parse_grade("isn't CORRECT") is False
+    assert judge.parse_grade("CORRECT rather than INCORRECT") is True
 
 
 def test_judged_scores_by_hand() -> None:

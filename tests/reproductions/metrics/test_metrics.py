@@ -33,7 +33,6 @@ def test_recall_counts_the_threshold_in_or_out() -> None:
     assert tiou.miou(preds, golds) == pytest.approx(0.5)
     assert tiou.recall_at(preds, golds, 0.5) == pytest.approx(2 / 3)
     assert tiou.recall_at(preds, golds, 0.5, strict=True) == pytest.approx(1 / 3)
-    assert tiou.best_iou([(0, 1), (0, 10)], (0, 10)) == 1.0
 
 
 def test_grounded_accuracy_needs_both() -> None:
@@ -60,6 +59,12 @@ def test_counts() -> None:
     assert mae.mae([1, 5], [2, 9], cap=3) == 2.0
     assert mae.rmse([0, 0], [3, 4]) == pytest.approx(math.sqrt(12.5))
     assert mae.off_by_one_accuracy([1, 5], [2, 9]) == 0.5
+
+
+def test_more_samples_than_there_are_cannot_be_drawn() -> None:
+    for n, right, k in ((3, 0, 5), (3, 1, 5), (3, 4, 1), (3, 1, 0)):
+        with pytest.raises(ValueError, match="at most n"):
+            pass_at_k.pass_at_k(n, right, k)
 
 
 def test_many_samples() -> None:
