@@ -11,9 +11,16 @@ stages -> prepare_data -> prompt -> frames -> build_group -> rewards -> shape_re
 
 from __future__ import annotations
 
+import difflib
+import importlib
+import inspect
+import math
+import re
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal, Protocol
+from pathlib import Path
+from typing import Any, Literal, Protocol, get_args
 
 HOOKS: tuple[str, ...] = (
     "stages",
@@ -32,6 +39,12 @@ HOOKS: tuple[str, ...] = (
     "decode",
 )
 """Names of all hooks, in the order in which they act. `Method` has one field for each."""
+
+Kind = Literal["sft", "grpo", "preference"]
+
+
+class MethodError(ValueError):
+    """A method is not what its contract says. The message names place, fault and remedy."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +85,7 @@ class Stage:
     """
 
     name: str
-    kind: Literal["sft", "grpo", "preference"]
+    kind: Kind
 
 
 @dataclass(frozen=True)
@@ -200,6 +213,10 @@ class Method:
         decode: (sample, generator, context) -> `Prediction` or text; default one greedy answer.
             Plain sequential code; many samples are answered side by side all the same.
         trainer: "module:Class" for the few methods that fit no hook; counted, explained.
+
+    Raises:
+        MethodError: A hook is of another kind than this, two rewards have one name, or their
+            weights are of another number.
     """
 
     id: str
@@ -220,6 +237,43 @@ class Method:
     decode: Callable[..., Any] | None = None
     trainer: str | None = None
 
+    def __post_init__(self) -> None:
+        if self.baseline == self.id:
+            raise MethodError(f"baseline: '{self.id}' is the method itself. Name another, or None.")
+        for name, value in self.hooks().items():
+            if name in ("stages", "rewards", "reward_weights"):
+                if not isinstance(value, tuple | list):
+                    shown = getattr(value, "__name__", repr(value))
+                    raise MethodError(
+                        f"{name}: is a {type(value).__name__}. Write a tuple, with a comma also "
+                        f"after a single one: {name}=({shown},)."
+                    )
+            elif not callable(value):
+                raise MethodError(
+                    f"{name}: is a {type(value).__name__}. Give a function, without calling it."
+                )
+        for stage in self.stages or ():
+            if not isinstance(stage, Stage) or stage.kind not in get_args(Kind):
+                kinds = ", ".join(f"'{kind}'" for kind in get_args(Kind))
+                raise MethodError(
+                    f"stages: {stage!r} is none. Write Stage(name, kind), kind one of {kinds}."
+                )
+        names = [reward_name(reward) for reward in self.rewards or ()]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise MethodError(
+                f"rewards: {names.count(twice)} are called '{twice}', and scores are kept by name. "
+                f"Name each, as in {twice}.__name__ = 'another'."
+            )
+        for weight in self.reward_weights or ():
+            if not isinstance(weight, int | float) or not math.isfinite(weight):
+                raise MethodError(f"reward_weights: {weight!r} is no finite number. Write one.")
+        weights = self.reward_weights
+        if self.rewards is not None and weights is not None and len(weights) != len(names):
+            raise MethodError(
+                f"reward_weights: {len(weights)} for {len(names)} rewards ({', '.join(names)}). "
+                "Give one weight a reward; left unset, the baseline's count."
+            )
+
     def hooks(self) -> dict[str, Any]:
         """The hooks that are set, in the order in which they act."""
         return {
@@ -237,3 +291,80 @@ class Method:
             for name in HOOKS
         }
         return Method(id=self.id, baseline=self.baseline, trainer=self.trainer, **filled)
+
+
+def reward_name(reward: Any) -> str:
+    """What a reward function is called in logs, weights and `Group.scores`.
+
+    Raises:
+        MethodError: It is no function, or has no name (an object, a `functools.partial`).
+    """
+    if not callable(reward):
+        raise MethodError(f"rewards: {reward!r} is no function. Give the function, not its result.")
+    name = getattr(reward, "__name__", None)
+    if not isinstance(name, str):
+        raise MethodError(
+            f"rewards: a {type(reward).__name__} has no name. Set its `__name__`, or write a "
+            "function."
+        )
+    return name
+
+
+def place_of(hook: Any) -> str:
+    """Where a hook is written, "reproductions/methods/x/method.py:12: "; else nothing."""
+    code = getattr(inspect.unwrap(hook), "__code__", None)
+    return f"{_short(code.co_filename)}:{code.co_firstlineno}: " if code is not None else ""
+
+
+def load_method(module: str, path: Path) -> Method:
+    """The METHOD of a module.
+
+    Args:
+        module: Its dotted name.
+        path: Its file, `<id>/method.py`.
+
+    Raises:
+        MethodError: It cannot be imported, or holds no METHOD of that id; with file and line.
+    """
+    file, id_ = _short(path), path.parent.name
+    try:
+        found = importlib.import_module(module)
+    except SyntaxError as error:
+        place = f"{_short(error.filename or path)}:{error.lineno}"
+        raise MethodError(f"{place}: {error.msg}. Correct this line.") from None
+    except Exception as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        lines = [frame.lineno for frame in frames if _short(frame.filename) == file]
+        raise MethodError(f"{file}:{lines[-1] if lines else 1}: {_reason(error)}") from None
+    method = getattr(found, "METHOD", None)
+    if not isinstance(method, Method):
+        what = "is no Method" if hasattr(found, "METHOD") else "is missing"
+        raise MethodError(f"{file}: METHOD {what}. End with METHOD = Method(id='{id_}', ...).")
+    if method.id != id_:
+        raise MethodError(
+            f"{file}: the id '{method.id}' is not that of the folder. Write id='{id_}'."
+        )
+    return method
+
+
+def _short(path: str | Path) -> str:
+    """The end of a path, from `reproductions/` on."""
+    return "/".join(Path(path).parts[-4:])
+
+
+def _reason(error: Exception) -> str:
+    """Why a module cannot be imported, and what to do."""
+    if isinstance(error, MethodError):
+        return str(error)
+    if isinstance(error, ModuleNotFoundError):
+        package = (error.name or "").split(".")[0]
+        needs = "" if package == "reproductions" else ", or install it (pip install '.[train]')"
+        return f"there is no module '{error.name}'. Correct the name{needs}."
+    if isinstance(error, ImportError):
+        return f"{error.msg}. Correct the import."
+    wrong = re.search(r"Method\.__init__\(\) got an unexpected keyword.* '(\w+)'", str(error))
+    if wrong:
+        near = difflib.get_close_matches(wrong[1], HOOKS, 1)
+        hint = f"Did you mean '{near[0]}'?" if near else f"There are: {', '.join(HOOKS)}."
+        return f"'{wrong[1]}' is no hook. {hint}"
+    return f"{error} ({type(error).__name__}). Correct this line."

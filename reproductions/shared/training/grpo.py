@@ -14,7 +14,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 import random
+import reprlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -24,6 +26,7 @@ from typing import Any
 
 import torch
 from datasets import Dataset
+from transformers import TrainerState
 from trl import GRPOConfig, GRPOTrainer
 from trl.models.utils import disable_gradient_checkpointing, unwrap_model_for_generation
 from trl.trainer.utils import RepeatSampler, pad
@@ -31,7 +34,15 @@ from trl.trainer.utils import RepeatSampler, pad
 from reproductions.shared import processes
 from reproductions.shared.inference.engine import Generator, Request, Sampling
 from reproductions.shared.inference.hf import HFGenerator
-from reproductions.shared.method import Context, Group, Method, Rollouts, Sample
+from reproductions.shared.method import (
+    Context,
+    Group,
+    Method,
+    MethodError,
+    Rollouts,
+    Sample,
+    place_of,
+)
 from reproductions.shared.models.encode import Encoder, base_of
 from reproductions.shared.models.frozen import accept_features
 from reproductions.shared.models.lockstep import keep_in_step
@@ -245,7 +256,10 @@ class VideoGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         groups, ids, rollout_rows = self._roll_out(samples, contexts, plans)
         self._score(groups, contexts, ids, rollout_rows)
         shape = self.method.shape_rewards or self._weighted_sum
-        totals = [shape(g, c) for g, c in zip(groups, contexts, strict=True)]
+        totals = [
+            checked(shape, shape(g, c), [g.sample] * sum(g.trained))
+            for g, c in zip(groups, contexts, strict=True)
+        ]
         for group, total in zip(groups, totals, strict=True):
             group.totals, group.batch = total, groups
         advantages = self._advantages(groups, contexts)
@@ -371,13 +385,10 @@ class VideoGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
             values = function(
                 prompts=prompts, completions=completions, trainer_state=self.state, **columns
             )
-            if len(values) != len(flat):
-                raise ValueError(
-                    f"reward '{name}' returned {len(values)} values for {len(flat)} answers. "
-                    "Return one float an answer."
-                )
-            for (group, _), value in zip(flat, values, strict=True):
-                group.scores.setdefault(name, []).append(float(value))
+            for (group, _), value in zip(
+                flat, checked(function, values, columns["sample"]), strict=True
+            ):
+                group.scores.setdefault(name, []).append(value)
 
     def _weighted_sum(self, group: Group, context: Context) -> list[float]:
         weights = self.reward_weights.tolist()
@@ -391,8 +402,11 @@ class VideoGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
 
     def _advantages(self, groups: list[Group], contexts: list[Context]) -> list[list[float]]:
         """The method's advantages, or (r - mean) / (std + 1e-4) with TRL's three scalings."""
-        if self.method.advantages is not None:
-            return [self.method.advantages(g, c) for g, c in zip(groups, contexts, strict=True)]
+        if (own := self.method.advantages) is not None:
+            return [
+                checked(own, own(g, c), [g.sample] * sum(g.trained))
+                for g, c in zip(groups, contexts, strict=True)
+            ]
         device = self.accelerator.device
         totals = [torch.tensor(g.totals, dtype=torch.float32, device=device) for g in groups]
         everything = torch.cat(totals)
@@ -685,6 +699,65 @@ def reward_columns(samples: Sequence[Sample], contexts: Sequence[Context]) -> di
         "sample": list(samples),
         "context": list(contexts),
     }
+
+
+def checked(function: Any, values: Any, samples: Sequence[Sample]) -> list[float]:
+    """What a reward, `shape_rewards` or `advantages` returned, as finite floats.
+
+    Args:
+        function: What returned them.
+        values: Its result.
+        samples: For each answer, its question.
+
+    Raises:
+        MethodError: They are no finite numbers, or not one for each answer.
+    """
+    who = f"{place_of(function)}'{getattr(function, '__name__', function)}' returned"
+    remedy = "Return a list with one finite float for each answer."
+    if isinstance(values, str) or not hasattr(values, "__len__") or not hasattr(values, "__iter__"):
+        raise MethodError(f"{who} {reprlib.repr(values)}. {remedy}")
+    if len(values) != len(samples):
+        raise MethodError(f"{who} {len(values)} values for {len(samples)} answers. {remedy}")
+    numbers = []
+    for value, sample in zip(values, samples, strict=True):
+        try:
+            number = math.nan if isinstance(value, str) else float(value)
+        except (TypeError, ValueError):
+            number = math.nan
+        if not math.isfinite(number):
+            raise MethodError(
+                f"{who} {reprlib.repr(value)} for an answer to question '{sample.id}'. {remedy}"
+            )
+        numbers.append(number)
+    return numbers
+
+
+def try_rewards(method: Method, samples: Sequence[Sample], context: Context) -> None:
+    """Ask the rewards of a `method.py` about a few answers, before hours go into earlier stages.
+
+    A right, a wrong and an empty answer to one question of each problem type. A reward that raises
+    is left to its stage: its data may hold what these samples lack.
+
+    Raises:
+        MethodError: What a reward returned is not one finite float for each answer.
+    """
+    firsts = {s.problem_type: s for s in reversed(samples)}.values()
+    texts = [t for s in firsts for t in (f"<answer>{s.answer}</answer>", "<answer>-</answer>", "")]
+    asked = [s for s in firsts for _ in range(3)]
+    columns = reward_columns(asked, [replace(context, rng=random.Random(0)) for _ in asked])
+    columns |= {"completion_ids": [[0]] * len(asked), "length": [1] * len(asked)}
+    columns["view"] = ["ordered"] * len(asked)
+    for reward in method.rewards or ():
+        if not str(getattr(reward, "__module__", "")).endswith(".method"):
+            continue  # the shared ones have tests; a judge would cost a call
+        prompts = [s.question for s in asked]
+        try:
+            values = reward(
+                prompts=prompts, completions=list(texts), trainer_state=TrainerState(), **columns
+            )
+        except Exception:
+            continue
+        checked(reward, values, asked)
 
 
 def _part_of(tokens: Tokens, start: int, stop: int) -> Tokens:

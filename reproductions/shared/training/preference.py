@@ -11,7 +11,6 @@ import copy
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from itertools import islice
 from random import Random
 from typing import Any
 
@@ -21,7 +20,7 @@ from trl import DPOConfig, DPOTrainer
 from trl.trainer.utils import use_adapter
 
 from reproductions.shared.inference.engine import Generator, Request, Sampling
-from reproductions.shared.method import Context, Group, Method, Rollouts, Sample
+from reproductions.shared.method import Context, Group, Method, Rollouts, Sample, reward_name
 from reproductions.shared.models.encode import (
     Encoder,
     Prompt,
@@ -31,7 +30,8 @@ from reproductions.shared.models.encode import (
     videos_of,
 )
 from reproductions.shared.models.frozen import accept_features
-from reproductions.shared.training.grpo import reward_columns
+from reproductions.shared.training.grpo import checked, reward_columns
+from reproductions.shared.training.sft import CollateLate
 
 OVERRIDES = ("_compute_loss",)
 """The private methods of `trl.DPOTrainer` that this module replaces."""
@@ -209,15 +209,20 @@ def _totals(
     columns["view"] = [view for g in groups for view in g.views]
     texts = [text for _, text in flat]
     rewards = method.rewards or ()
-    names = [str(getattr(reward, "__name__", reward)) for reward in rewards]
+    names = [reward_name(reward) for reward in rewards]
     for name, reward in zip(names, rewards, strict=True):
-        values = iter(reward(prompts=[""] * len(texts), completions=texts, **columns))
+        given = reward(prompts=[""] * len(texts), completions=texts, **columns)
+        values = iter(checked(reward, given, columns["sample"]))
         for group in groups:
             group.scores[name] = [next(values) for _ in group.completions]
     if method.shape_rewards is not None:
         shape = method.shape_rewards
         return [
-            shape(replace(g, trained=[True] * len(g.completions)), c)
+            checked(
+                shape,
+                shape(replace(g, trained=[True] * len(g.completions)), c),
+                [g.sample] * len(g.completions),
+            )
             for g, c in zip(groups, contexts, strict=True)
         ]
     weights = dict(zip(names, method.reward_weights or (1.0,) * len(rewards), strict=True))
@@ -278,7 +283,7 @@ class PairCollator:
         }
 
 
-class VideoDPOTrainer(DPOTrainer):  # type: ignore[misc]
+class VideoDPOTrainer(CollateLate, DPOTrainer):  # type: ignore[misc]
     """`trl.DPOTrainer` on video pairs.
 
     Args:
@@ -349,11 +354,6 @@ class VideoDPOTrainer(DPOTrainer):  # type: ignore[misc]
         """Rows stay as they are; accelerate fetches them a step early, so encoding can begin."""
         self.collate.encoder.ahead([self.collate.pairs[row["pair"]].sample for row in rows])
         return rows
-
-    def get_batch_samples(self, epoch_iterator: Any, num_batches: int, device: Any) -> Any:
-        """As transformers', on batches that are collated now."""
-        rows = islice(epoch_iterator, num_batches)
-        return super().get_batch_samples(map(self.collate, rows), num_batches, device)
 
     def _compute_loss(
         self, model: Any, inputs: Mapping[str, Any], return_outputs: bool = False

@@ -81,7 +81,18 @@ class VideoCollator:
         }
 
 
-class VideoSFTTrainer(SFTTrainer):  # type: ignore[misc]
+class CollateLate:
+    """For a trainer whose loader gives rows: makes them batches at their step, by `collate`."""
+
+    collate: Callable[[list[dict[str, Any]]], dict[str, Any]]
+
+    def get_batch_samples(self, epoch_iterator: Any, num_batches: int, device: Any) -> Any:
+        """As transformers', on batches that are collated now."""
+        batches = map(self.collate, islice(epoch_iterator, num_batches))
+        return super().get_batch_samples(batches, num_batches, device)  # type: ignore[misc]
+
+
+class VideoSFTTrainer(CollateLate, SFTTrainer):  # type: ignore[misc]
     """`trl.SFTTrainer` on video samples.
 
     Args:
@@ -130,8 +141,3 @@ class VideoSFTTrainer(SFTTrainer):  # type: ignore[misc]
         """Rows stay as they are; accelerate fetches them a step early, so encoding can begin."""
         self.collate.encoder.ahead([self.collate.samples[row["sample"]] for row in rows])
         return rows
-
-    def get_batch_samples(self, epoch_iterator: Any, num_batches: int, device: Any) -> Any:
-        """As transformers', on batches that are collated now."""
-        rows = islice(epoch_iterator, num_batches)
-        return super().get_batch_samples(map(self.collate, rows), num_batches, device)

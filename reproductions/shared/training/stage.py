@@ -19,7 +19,8 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -37,7 +38,7 @@ from reproductions.shared.inference.hf import HFGenerator
 from reproductions.shared.inference.lazy import LazyGenerator
 from reproductions.shared.inference.server import PolicyServer, ServerError
 from reproductions.shared.inference.turns import reading
-from reproductions.shared.method import Context, Method, Sample, Stage
+from reproductions.shared.method import Context, Method, MethodError, Sample, Stage
 from reproductions.shared.models.encode import Encoder, PromptTooLong, base_of
 from reproductions.shared.models.frozen import Tower
 from reproductions.shared.models.load import load_model, load_processor
@@ -154,6 +155,9 @@ def train(
     if final.exists():
         return final
     _check_spread(preset)
+    if stage.kind == "sft":
+        with _said():
+            _try_rewards(preset, method, samples)
     settings = preset.stages[stage.name]
     devices = training_devices(preset)
     batch, accumulation = share(settings, devices, processes.count())
@@ -260,9 +264,9 @@ def train(
                 )
                 generator = HFGenerator(model.to(here), encoder)
                 own = samples[processes.rank() :: processes.count()]
-                pairs = processes.collect(
-                    sample_pairs(own, generator, method, sampling, context=context)
-                )
+                with _said():
+                    made = sample_pairs(own, generator, method, sampling, context=context)
+                pairs = processes.collect(made)
                 place = {s.id: i for i, s in enumerate(samples)}
                 pairs.sort(key=lambda pair: place[pair.sample.id])
                 if not pairs:
@@ -288,14 +292,39 @@ def train(
             stop.trainer = trainer
         if checkpoint is not None and master:
             _restore(model, checkpoint, preset)
-        try:
+        with _said():
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-        except (PromptTooLong, ServerError) as error:
-            raise StageError(str(error)) from None
         if getattr(trainer, "engine", None) is not None:
             trainer.engine.close()
     _save_final(trainer, preset, processor, start, final)
     return final
+
+
+@contextmanager
+def _said() -> Iterator[None]:
+    """Faults that the user can mend end the stage with their message."""
+    try:
+        yield
+    except (MethodError, PromptTooLong, ServerError) as error:
+        raise StageError(str(error)) from None
+
+
+def _try_rewards(preset: Preset, method: Method, samples: Sequence[Sample]) -> None:
+    """Ask the method's rewards for once, if a later stage is going to need them."""
+    later = next((s for s in method.stages or () if s.kind != "sft"), None)
+    if later is None or later.name not in preset.stages:
+        return
+    from reproductions.shared.training.grpo import try_rewards
+
+    settings = preset.stages[later.name]
+    context = Context(
+        variant=preset.variant,
+        stage=later.name,
+        seed=preset.seed,
+        num_generations=settings.num_generations or 2,
+        settings=settings.model_dump(),
+    )
+    try_rewards(method, samples, context)
 
 
 def rollout_engine(
@@ -567,9 +596,9 @@ class Recorder(TrainerCallback):  # type: ignore[misc]
         if "completions/mean_length" in values:
             values["completion_length"] = values.pop("completions/mean_length")
         self.write(state.global_step, values)
-        if "reward" in values:
+        if values.get("reward") is not None:
             self.note = f"reward {values['reward']:.2f}"
-        elif "loss" in values and not self.note.startswith("accuracy"):
+        elif values.get("loss") is not None and not self.note.startswith("accuracy"):
             self.note = f"loss {values['loss']:.2f}"
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:

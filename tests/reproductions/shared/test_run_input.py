@@ -369,6 +369,26 @@ def write(path, records):
     path.write_text("".join(json.dumps(r) + "\n" for r in records))
 
 
+def test_the_records_of_the_page_are_read(tmp_path):
+    """One of each problem type; every field and type that the reader knows is described."""
+    from reproductions.datasets import _records
+    from reproductions.datasets.video_r1_260k import load
+
+    page = (run.ROOT / "docs" / "reproduce" / "index.md").read_text(encoding="utf-8")
+    (tmp_path / "my.jsonl").write_text(page.split("```json\n")[1].split("```")[0])
+    for name in ("kitchen.mp4", "cups.png"):
+        (tmp_path / name).touch()
+    samples = load(tmp_path / "my.jsonl", tmp_path)
+    assert {s.problem_type for s in samples} == set(_records.PROBLEM_TYPES)
+    answers = {s.problem_type: s.answer for s in samples}
+    assert answers["temporal grounding"] == "1.0 to 2.5, 6.0 to 9.0"
+    assert samples[0].rationale and samples[1].meta["image"] and samples[4].task
+    rows = {line.split("|")[1] for line in page.splitlines() if line.startswith("| ")}
+    assert {f" `{name}` " for name in _records._KNOWN} <= rows
+    assert all(f"`{kind}`" in "".join(rows) for kind in _records.PROBLEM_TYPES)
+    assert f"{run.HELD_OUT:.0%}".replace("%", " %") in page
+
+
 @pytest.fixture
 def mine(here, clips):
     """A folder with a good clip; the test writes my.jsonl."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from statistics import mean, stdev
 
@@ -11,7 +12,7 @@ from engine_fixtures import even_share, grpo_method, grpo_trainer, text_only, we
 torch = pytest.importorskip("torch")
 
 from reproductions.shared.inference.engine import Completion  # noqa: E402
-from reproductions.shared.method import Rollouts  # noqa: E402
+from reproductions.shared.method import MethodError, Rollouts  # noqa: E402
 from reproductions.shared.rewards.rules import accuracy, format_reward  # noqa: E402
 from reproductions.shared.training import grpo  # noqa: E402
 from reproductions.shared.training.grpo import Tokens  # noqa: E402
@@ -155,7 +156,46 @@ def test_a_reward_of_the_wrong_length_is_named(qwen, tmp_path):
         return [1.0]
 
     trainer = grpo_trainer(qwen, tmp_path, grpo_method(rewards=(broken,)))
-    with pytest.raises(ValueError, match="reward 'broken' returned 1 values for 8 answers"):
+    with pytest.raises(ValueError, match="'broken' returned 1 values for 8 answers"):
+        one_batch(trainer)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (None, "'broken' returned None. Return a list with one finite float"),
+        (1.0, "'broken' returned 1.0. Return a list"),
+        ("12345678", "'broken' returned '12345678'. Return a list"),
+        ([1.0] * 7 + [math.nan], "'broken' returned nan for an answer to question '"),
+        ([1.0] * 7 + [math.inf], "'broken' returned inf for an answer"),
+        ([1.0] * 7 + ["1"], "'broken' returned '1' for an answer"),
+        ([1.0] * 7 + [None], "'broken' returned None for an answer"),
+    ],
+    ids=str,
+)
+def test_a_reward_that_gives_no_numbers_is_named(qwen, given, said):
+    def broken(**columns):
+        return given
+
+    line = broken.__code__.co_firstlineno
+    with pytest.raises(MethodError) as caught:
+        grpo.checked(broken, broken(), qwen.samples[:8])
+    assert said in str(caught.value)
+    assert f"shared/training/test_grpo_hooks.py:{line}: " in str(caught.value)
+
+
+@pytest.mark.parametrize("given", [[1, True, 0.5], torch.tensor([1.0, 1.0, 0.5])], ids=str)
+def test_numbers_of_any_kind_are_scores(qwen, given):
+    assert grpo.checked(even_share, given, qwen.samples[:3]) == [1.0, 1.0, 0.5]
+
+
+@pytest.mark.parametrize("hook", ["shape_rewards", "advantages"])
+def test_totals_and_advantages_are_finite_too(qwen, tmp_path, hook):
+    def broken(group, context):
+        return [math.nan] * len(group.completions)
+
+    trainer = grpo_trainer(qwen, tmp_path, grpo_method(**{hook: broken}))
+    with pytest.raises(MethodError, match="'broken' returned nan"):
         one_batch(trainer)
 
 

@@ -18,7 +18,7 @@ from trl import DPOConfig  # noqa: E402
 
 from reproductions.baselines.dpo.method import METHOD  # noqa: E402
 from reproductions.shared.inference.engine import Completion, Sampling  # noqa: E402
-from reproductions.shared.method import Context, Method, Rollouts, Sample  # noqa: E402
+from reproductions.shared.method import Context, Method, MethodError, Rollouts, Sample  # noqa: E402
 from reproductions.shared.models.encode import Encoder  # noqa: E402
 from reproductions.shared.models.tiny import TinyConfig, build  # noqa: E402
 from reproductions.shared.prompts import rationale_target, think_then_answer  # noqa: E402
@@ -210,6 +210,20 @@ def test_the_model_makes_its_own_pairs():
     assert made == [Pair(numeric, "<answer>2</answer>", "<answer>3")]
     with pytest.raises(ValueError, match="above 0"):
         sample_pairs([numeric], Scripted(), METHOD, Sampling(temperature=0.0))
+
+
+@pytest.mark.parametrize("given", [None, [math.nan, 1.0], [1.0], ["a", "b"]], ids=str)
+def test_a_reward_without_numbers_makes_no_pairs(given):
+    class Scripted:
+        def generate(self, requests, sampling):
+            return [[Completion(text, (), (), True) for text in "ab"] for _ in requests]
+
+    def broken(**columns):
+        return given
+
+    method = Method(id="m", rewards=(broken,))
+    with pytest.raises(MethodError, match=r"test_preference\.py:\d+: 'broken' returned"):
+        sample_pairs([SAMPLE], Scripted(), method, Sampling(temperature=1.0), n=2)
 
 
 def test_other_views_and_given_answers_make_pairs():

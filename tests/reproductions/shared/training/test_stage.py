@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from engine_fixtures import lively
@@ -37,11 +39,11 @@ class Interrupted(Exception):
     """Ends a stage in the middle."""
 
 
-def train(engine, folder, preset, name="rl", kind="grpo", samples=None):
+def train(engine, folder, preset, name="rl", kind="grpo", samples=None, method=None):
     return stages.train(
         Stage(name, kind),
         preset,
-        lively(complete(find_method("video_r1"))),
+        method or lively(complete(find_method("video_r1"))),
         (samples or engine.samples)[:4],
         engine.samples[4:6],
         engine.checkpoint,
@@ -99,6 +101,44 @@ def test_an_interrupted_stage_ends_with_the_same_weights(qwen, tmp_path, monkeyp
     if adapted:  # adapters are merged: any loader reads the result
         assert not any("lora" in k for k in first)
         load_model(whole, preset.model)
+
+
+def test_a_bad_reward_is_refused_before_the_cold_start(qwen, tmp_path, monkeypatch):
+    """Hours of SFT would be lost if it were only asked in the stage that it is for."""
+
+    def brevity(completions, **columns):
+        return [float("nan") for _ in completions]
+
+    def needy(meta, **columns):
+        return [m["boxes"] for m in meta]  # which the samples of this stage need not have
+
+    monkeypatch.setattr(stages, "load_model", lambda *a, **k: pytest.fail("a model was loaded"))
+    brevity.__module__ = needy.__module__ = "reproductions.methods.mine.method"
+    method = replace(complete(find_method("video_r1")), rewards=(needy, brevity))
+    method = replace(method, reward_weights=None)
+    with pytest.raises(stages.StageError, match=r"test_stage\.py:\d+: 'brevity' returned nan"):
+        train(qwen, tmp_path, preset_of(), "sft", "sft", method=method)
+    assert not (tmp_path / "sft" / "final").exists()
+
+
+def test_a_bad_reward_ends_its_stage_with_a_message(qwen, tmp_path):
+    def brevity(completions, **columns):
+        return None
+
+    method = replace(complete(find_method("video_r1")), rewards=(brevity,), reward_weights=None)
+    with pytest.raises(stages.StageError, match="'brevity' returned None"):
+        train(qwen, tmp_path, preset_of(), method=method)
+
+
+def test_a_value_that_is_no_number_moves_the_bar(tmp_path):
+    class Shown:
+        def to(self, step, note):
+            raise AssertionError
+
+    record = stages.Recorder("rl", tmp_path / "log.jsonl", Shown(), 2)
+    state = SimpleNamespace(is_world_process_zero=True, global_step=1)
+    record.on_log(None, state, None, {"reward": float("nan"), "loss": 0.5})
+    assert log_of(tmp_path)[0]["reward"] is None and record.note == "loss 0.50"
 
 
 def test_an_unfinished_checkpoint_does_not_count(tmp_path):
