@@ -77,7 +77,7 @@ class Options:
         eval_data: Records to evaluate on; without it a fifth of `data` is held out.
         video_root: Folder to which the records' paths are relative; default: that of the records.
         out: Run folder; default runs/<method>-<time>.
-        smoke: Two steps a stage on a handful of clips.
+        smoke: A few steps a stage on a handful of clips.
     """
 
     preset: str = "mini"

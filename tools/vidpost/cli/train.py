@@ -61,7 +61,7 @@ def parse_overrides(pairs: tuple[str, ...]) -> dict[str, Any]:
 @click.option("--eval-data", type=click.Path(path_type=Path), help="Records to evaluate on.")
 @click.option("--video-root", type=click.Path(path_type=Path), help="Folder of their videos.")
 @click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="Override one setting.")
-@click.option("--smoke", is_flag=True, help="Two steps a stage, a handful of clips.")
+@click.option("--smoke", is_flag=True, help="A few steps a stage, a handful of clips.")
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder (default runs/...).")
 @click.option("--resume", type=click.Path(path_type=Path), help="Continue this run.")
 @click.option("--dry-run", is_flag=True, help="Print the plan; nothing is run or downloaded.")
