@@ -42,8 +42,26 @@ def test_a_claim_with_a_card_has_a_verdict_a_line_and_a_row(root: Path) -> None:
     assert row is not None and f">{mine.found.verdict}</span>" in row[0]
     assert f"{comparison.difference:+.3f}" in unescape(row[0]) and "tcot/claim" in row[0]
     assert f"Of {len(done)} claims tested so far" in text
-    part = text[text.index("## Test-time methods") :]
+    part = text[text.index("## Test-time methods") : text.index("## Rules of the official code")]
     assert part.count("<circle") == sum("decode" in t.found.claim.compare for t in done)
+
+
+def test_the_variants_of_a_method_stand_apart_from_its_claim(root: Path) -> None:
+    write_claim(root)
+    card = next((root / "catalog/results/tcot").glob("claim*.yaml"))
+    text = card.read_text(encoding="utf-8")
+    other = text.replace("preset: mini", "preset: mini\nvariant: official_code")
+    other = other.replace("against: decode", "against: tcot")
+    assert other.count("official_code") == 1 == other.count("against: tcot")
+    (card.parent / "variant_official_code.yaml").write_text(other, encoding="utf-8")
+    site = site_of(root)
+    assert [t.entry.id for t in claims.tested(site)[0]].count("tcot") == 1
+    (mine,) = (t for t in claims.variants(site) if t.entry.id == "tcot")
+    assert mine.found.claim.compare == ("tcot", "tcot") and mine.found.claim.expect == "equal"
+    assert mine.found.difference == mine.card.comparisons[0].difference
+    _, page = claims.page(site, Renderer(site))
+    part = page[page.index("## Rules of the official code") :]
+    assert "tcot/variant_official_code" in part and part.count("<circle") >= 1
 
 
 def test_the_largest_difference_stands_first(root: Path) -> None:

@@ -75,7 +75,7 @@ def forest(title: str, rows: list[Tested]) -> Any:
 
 
 def page(site: Site, renderer: Renderer) -> tuple[str, str]:
-    """The page of all claims: a picture and a table for training and for test-time methods."""
+    """The page of all claims: a picture and a table for each kind of methods, and the variants."""
     done, open_ = tested(site)
     parts = [
         (
@@ -84,6 +84,7 @@ def page(site: Site, renderer: Renderer) -> tuple[str, str]:
             [t for t in done if "decode" not in t.found.claim.compare],
         ),
         ("tts", "Test-time methods", [t for t in done if "decode" in t.found.claim.compare]),
+        ("variants", "Rules of the official code against the paper's", variants(site)),
     ]
     counts = {verdict: sum(t.found.verdict == verdict for t in done) for verdict in VERDICTS}
     return "claims.md", renderer.page(
