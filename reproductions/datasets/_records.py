@@ -7,12 +7,12 @@ root. All problems are found in one pass, as `file:line: field: what is wrong. W
 from __future__ import annotations
 
 import json
+import logging
 import math
 import re
 import stat
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from string import ascii_uppercase
 from typing import Any, Literal
@@ -21,6 +21,8 @@ from reproductions.shared.method import Sample
 from reproductions.shared.prompts import ANSWER_FORMS
 from reproductions.shared.rewards.boxes import parse_region
 from reproductions.shared.rewards.intervals import parse_spans
+
+_log = logging.getLogger(__name__)
 
 MAX_FILE_BYTES = 4 * 2**30
 MAX_RECORD_BYTES = 4 * 2**20
@@ -54,21 +56,6 @@ class RecordError(ValueError):
         super().__init__("\n".join([f"{path}: {count} problem(s){shown}:", *problems]))
 
 
-@dataclass
-class Read:
-    """What a file gave.
-
-    Attributes:
-        samples: The samples in the order of the file.
-        skipped: Reason -> number of records left out.
-        problems: The first `SHOWN` problems, if they did not raise.
-    """
-
-    samples: list[Sample] = field(default_factory=list)
-    skipped: Counter[str] = field(default_factory=Counter)
-    problems: list[str] = field(default_factory=list)
-
-
 class _Bad(Exception):
     """One problem of one record: "field: what is wrong", and what to do."""
 
@@ -77,17 +64,20 @@ class _Broken(_Bad):
     """A problem after which the rest of the file cannot be read; never skipped."""
 
 
-def read_video_r1(
+def load(
     path: str | Path,
     video_root: str | Path,
     *,
-    require_process: bool,
+    require_process: bool = False,
     images: Literal["keep", "skip"] = "keep",
     on_problem: Literal["raise", "skip"] = "raise",
     adapt: Callable[[dict[str, Any], int], dict[str, Any]] | None = None,
     options_inside: bool = False,
-) -> Read:
-    """Read Video-R1 records, or others that are made such.
+) -> list[Sample]:
+    """Read Video-R1 records, or others that are made such, into samples in the file's order.
+
+    How many records were left out, and why, goes into the log. A data set's module fixes the form
+    of its records and leaves the rest to its caller.
 
     Args:
         path: JSON list or JSON lines; told apart by the first character.
@@ -105,7 +95,10 @@ def read_video_r1(
         RecordError: The file or any record has problems (with "skip": the file alone).
     """
     path, root = Path(path), Path(video_root)
-    read, count = Read(), 0
+    samples: list[Sample] = []
+    skipped: Counter[str] = Counter()
+    problems: list[str] = []
+    count = 0
     seen: dict[str, int] = {}
     fatal = False
     for line, record in _records(path):
@@ -123,21 +116,23 @@ def read_video_r1(
                     )
                 seen[sample.id] = line
                 if sample.video is None and images == "skip":
-                    read.skipped["image record (images='skip')"] += 1
+                    skipped["image record (images='skip')"] += 1
                 else:
-                    read.samples.append(sample)
+                    samples.append(sample)
                 continue
             except _Bad as bad:
                 problem = bad
         count += 1
         what, remedy = problem.args
         place = f"{path}:{line}" if line else f"{path}"
-        if len(read.problems) < SHOWN:
-            read.problems.append(f"{place}: {what}. {remedy}.")
-        read.skipped[f"problem with {what.split(':')[0]}"] += 1
+        if len(problems) < SHOWN:
+            problems.append(f"{place}: {what}. {remedy}.")
+        skipped[f"problem with {what.split(':')[0]}"] += 1
     if count and (fatal or on_problem == "raise"):
-        raise RecordError(path, read.problems, count)
-    return read
+        raise RecordError(path, problems, count)
+    for reason, left_out in skipped.items():
+        _log.warning("%s: %d record(s) left out: %s", path, left_out, reason)
+    return samples
 
 
 # --- files -> records -----------------------------------------------------------------------------
@@ -274,6 +269,11 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 _DECODER = json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=_unique)
+
+
+def numbered(record: dict[str, Any], line: int) -> dict[str, Any]:
+    """A record in Video-R1's form, named by its line where it has no id."""
+    return {"problem_id": line} | record
 
 
 def tagged(value: Any) -> Any:

@@ -6,12 +6,11 @@ Data set: longmalongma/TW-GRPO @ aa529ff. Fields: `problem` (options inside), `s
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, Literal
+from functools import partial
+from typing import Any
 
-from reproductions.datasets._records import RecordError, read_video_r1, tagged
-from reproductions.datasets.video_r1_260k import log_skipped
-from reproductions.shared.method import Sample
+from reproductions.datasets import _records
+from reproductions.datasets._records import RecordError, tagged
 
 __all__ = ["RecordError", "load"]
 
@@ -28,17 +27,5 @@ def adapt(record: dict[str, Any], line: int) -> dict[str, Any]:
     }
 
 
-def load(
-    path: str | Path,
-    video_root: str | Path,
-    *,
-    images: Literal["keep", "skip"] = "keep",
-    on_problem: Literal["raise", "skip"] = "raise",
-) -> list[Sample]:
-    """Read the record file; arguments and errors are those of `video_r1_260k.load`."""
-    read = read_video_r1(
-        path, video_root, require_process=False, images=images, on_problem=on_problem,
-        adapt=adapt, options_inside=True,
-    )  # fmt: skip
-    log_skipped(path, read)
-    return read.samples
+load = partial(_records.load, adapt=adapt, options_inside=True)
+"""Reads the record file."""

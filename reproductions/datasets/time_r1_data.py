@@ -9,12 +9,11 @@ stop, as their code does.
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, Literal
+from functools import partial
+from typing import Any
 
-from reproductions.datasets._records import RecordError, read_video_r1, spans, tagged
-from reproductions.datasets.video_r1_260k import log_skipped
-from reproductions.shared.method import Sample
+from reproductions.datasets import _records
+from reproductions.datasets._records import RecordError, spans, tagged
 
 __all__ = ["RecordError", "load"]
 
@@ -34,17 +33,5 @@ def adapt(record: dict[str, Any], line: int) -> dict[str, Any]:
     }
 
 
-def load(
-    path: str | Path,
-    video_root: str | Path,
-    *,
-    images: Literal["keep", "skip"] = "keep",
-    on_problem: Literal["raise", "skip"] = "raise",
-) -> list[Sample]:
-    """Read train_2k5.json; arguments and errors are those of `video_r1_260k.load`."""
-    read = read_video_r1(
-        path, video_root, require_process=False, images=images, on_problem=on_problem,
-        adapt=adapt,
-    )  # fmt: skip
-    log_skipped(path, read)
-    return read.samples
+load = partial(_records.load, adapt=adapt)
+"""Reads train_2k5.json."""
