@@ -511,20 +511,20 @@ def clip_reader(spec: FrameSpec, own: bool) -> Callable[..., Clip]:
         guarded = guarded_reader(spec)
 
         def read(path: str, chosen: FrameSpec) -> Clip:
-            return _sound(guarded(path, chosen), path)
+            return _sound(guarded(path, chosen))
 
         def look(path: str) -> VideoInfo:
-            return _sound(safe_probe(path), path)
+            return _sound(safe_probe(path))
 
     reading: Any = reader(spec, read, look)
     reading.memory = Memory()
     return reading  # type: ignore[no-any-return]
 
 
-def _sound(found: T | Quarantined, path: str) -> T:
-    """What was read, unless the file was set aside."""
+def _sound(found: T | Quarantined) -> T:
+    """What was read, unless the file was set aside; its reason names the file and the remedy."""
     if isinstance(found, Quarantined):
-        raise RunError(f"{path}: {found.reason}. Remove the record, or mend the file.")
+        raise RunError(found.reason)
     return found
 
 

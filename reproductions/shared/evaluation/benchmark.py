@@ -510,10 +510,9 @@ def _reason(record: Mapping[str, Any]) -> tuple[str, str]:
     """Why a question failed, without the name of its video, and the video's name (or the id)."""
     text, video = str(record["failure"]), str(record["video"] or "")
     place = Path(video).name or str(record["id"])
-    for path in {str(Path(video).resolve()), video} if video else ():
-        text = text.replace(path, "the video")
-    # Who hands an error on names the video once more.
-    return re.sub(r"(?:the video: )+", "", text).replace("..", "."), place
+    for path in (str(Path(video).resolve()), video) if video else ():
+        text = text.replace(f"{path}: ", "").replace(path, "the video")
+    return text, place
 
 
 def _line(text: str) -> str:
