@@ -5,8 +5,9 @@ Paper: Evaluating Multimodal Large Language Models on Video Captioning via Monte
 Catalog: autocaption_mcts
 Baseline: decode
 Delta: decode searches a tree of parts of the video for captions that add something new.
-Not reproduced: the paper's actions (aspects such as camera or background) and its judge; an action
-    here looks at one half of a part, and new words are the reward. Fine-tuning on the captions.
+Not reproduced: the six actions (whole, detail, time, space, background, camera) and the value of
+    the released code, a judge's mark lowered by similarity to what is there; an action here looks
+    at one half of a part, and new words are the reward. Fine-tuning on the captions.
 """
 
 import math
@@ -20,7 +21,7 @@ from reproductions.shared.inference.engine import Generator, Prediction, Shown
 from reproductions.shared.method import Context, Method, Sample
 from reproductions.shared.prompts import describe, from_notes
 
-EXPLORATION = math.sqrt(2)  # our choice: the usual constant of UCT; the paper's was not found
+EXPLORATION = math.sqrt(2)  # our choice: that of UCT; mcts.py adds 0.125 sqrt(N) / (1 + n)
 
 
 def novelty(text: str, before: list[str]) -> float:

@@ -1,12 +1,14 @@
 """Beam search keeps several beginnings of the answer and goes on with the likeliest of them.
 
-Paper: Self-Evaluation Guided Beam Search for Reasoning, arXiv 2305.00633; width as in the survey,
-    arXiv 2510.05034, Sec. 4.1.
+Paper: Self-Evaluation Guided Beam Search for Reasoning, arXiv 2305.00633, Sec. 2.1; width as in
+    the survey, arXiv 2510.05034, Sec. 4.1.
 Catalog: beam_search
 Baseline: decode
 Delta: decode searches over steps of the answer, by mean log-probability of its tokens.
 Not reproduced: beams over single tokens, which no inference server offers with video; a step is a
-    fixed number of tokens. The self-evaluation score of 2305.00633.
+    fixed number of tokens. Of 2305.00633 the self-evaluation score, beams that are drawn by their
+    score (here the best stay, its limit of temperature 0), and the product over steps: a mean is
+    our choice, so that beams of different lengths compare.
 """
 
 from reproductions.shared.decoding.ask import logprobs, note_tokens, request, warm

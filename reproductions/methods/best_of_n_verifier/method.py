@@ -5,8 +5,9 @@ Paper: Training Verifiers to Solve Math Word Problems, arXiv 2110.14168, Sec. 4 
 Catalog: best_of_n_verifier
 Baseline: decode
 Delta: decode samples answers, has each checked, and keeps the best.
-Not reproduced: a verifier of its own; the model checks itself, by the probability of yes, as in
-    Language Models (Mostly) Know What They Know, arXiv 2207.05221.
+Not reproduced: a trained verifier that reads the whole solution; the model checks itself, by the
+    probability of yes, as in Language Models (Mostly) Know What They Know, arXiv 2207.05221, and is
+    shown the answer alone, so that equal answers have one score.
 """
 
 from reproductions.shared.decoding.ask import YES_NO, answer_of, greedy, request, warm, yes

@@ -5,7 +5,7 @@ Catalog: chain_of_frames
 Baseline: sft
 Delta: prompt asks for reasoning that names frames; format_target writes the time of every step of
     the rationale as the number of the frame that shows it; prepare_data leaves out rationales that
-    name no frame of the video.
+    name no frame of the video (our choice: a synthetic one without a frame names no evidence).
 Not reproduced: the base models InternVL2.5-4B and InternVL3-8B (here Qwen2.5-VL-7B), the labels
     before each frame in InternVL's prompt (the Qwen prompt has none, the frame's number is its
     place), and the two language-model steps that wrote CoF-Data.
@@ -17,7 +17,7 @@ from reproductions.shared.method import Context, Method, Sample
 from reproductions.shared.prompts import think_then_answer
 
 FRAME = "Frame-{}"  # arXiv 2506.00318: frames are called Frame-1, Frame-2, ...
-FRAMES = 30  # official code @58c4dda, evaluation: segments a video, one frame each
+FRAMES = 30  # official code @58c4dda, training and evaluation: segments a video, one frame each
 
 _TIME = re.compile(r"\b(\d+(?:\.\d+)?)s\b")
 _NAMED = re.compile(r"\bFrame-?\s?(\d+)\b")

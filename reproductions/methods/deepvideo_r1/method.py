@@ -8,7 +8,8 @@ Delta: loss is the squared distance between the advantages and the log-ratios of
     reward, prepare_data gives hints to hard ones and build_group hides frames of easy ones.
 Not reproduced: measuring while training (no hook changes a question after its answers are scored,
     so the mean reward is read from the record), hints sampled from the model (the reference
-    reasoning here), Gaussian noise (frames are hidden, the paper's other example).
+    reasoning here), Gaussian noise (frames are hidden, the paper's other example), and the current
+    observation as an image of its own.
 """
 
 from collections.abc import Sequence
@@ -70,7 +71,8 @@ def predicted_advantages(log_ratios: Any) -> Any:
 def loss(tokens: Any) -> Any:
     """Reg-GRPO (Eq. 8): the mean of (A - predicted A)^2 over answers, plus beta times the KL.
 
-    The log-ratio of an answer is that of the whole answer, so a sum over its tokens.
+    Eq. 8 prints a minus, which would reward distance from the reference (the entry says more). The
+    log-ratio of an answer is that of the whole answer, so a sum over its tokens.
     """
     import torch
 

@@ -1,12 +1,14 @@
 """DIVE splits a question, explores the video for each part, and refines until it knows enough.
 
-Paper: DIVE, arXiv 2506.21891.
+Paper: DIVE, arXiv 2506.21891; order of the steps as in PanasonicConnect/DIVE@edb005c main.py.
 Catalog: dive
 Baseline: decode
 Delta: decode finds where to look, notes what is there, answers from the notes and goes on to the
     next part as long as it does not take the answer for right.
-Not reproduced: the object-centred summary (it needs detectors); free sub-questions by closed
-    models: a sub-question here is what happens in one part of the video.
+Not reproduced: the object-centred summary (it needs detectors); the intent in words, free
+    sub-questions and their refinement after each answer, by closed models: a sub-question here is
+    what happens in one part of the video, the most relevant first. The agent judges whether it
+    knows enough and answers once, at the end; here it answers each time and checks that.
 """
 
 from reproductions.shared.decoding.ask import (
@@ -27,7 +29,7 @@ ENOUGH = 0.5  # our choice: the likelier of yes and no
 
 
 def decode(sample: Sample, generator: Generator, context: Context) -> Prediction:
-    """Intent (which parts matter), sub-answers, answer, check; at most `rounds` parts."""
+    """Which parts matter; of each in turn a sub-answer, an answer, a check; at most `rounds`."""
     set_ = context.settings
     cut = segments(context.duration, set_["segments"])
     helps = relevance(sample, generator, context, cut, set_["frames"])

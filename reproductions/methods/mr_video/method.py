@@ -1,11 +1,13 @@
 """MR. Video maps over short clips and reduces: once for captions, once for the question.
 
-Paper: MR. Video, arXiv 2504.16082.
+Paper: MR. Video, arXiv 2504.16082; stages as in ziqipang/MR-Video@aea5f01 assets/overview.png.
 Catalog: mr_video
 Baseline: decode
-Delta: decode captions all clips, answers on each clip with all captions known, and joins.
-Not reproduced: the step that makes names of people consistent between clips (there are none in the
-    miniature; on real video the reducing prompt is all that does it).
+Delta: decode captions all clips, answers on each clip that helps, and joins captions and answers.
+Not reproduced: merging and renaming characters, the first reducing step (there are none in the
+    miniature; on real video nothing does it). Free text of what a scene may have to do with the
+    question, and its summary for the whole video: a yes or no a clip stands for both. Questions
+    that a language model asks of chosen scenes: each clip is asked the question itself.
 """
 
 from reproductions.shared.decoding.ask import answer_of, greedy, note_tokens, request
@@ -24,7 +26,7 @@ def spelled(sample: Sample, said: str) -> str:
 
 
 def decode(sample: Sample, generator: Generator, context: Context) -> Prediction:
-    """Map captions, reduce to notes; map the question, reduce to an answer."""
+    """Map captions; map relevance and the question; reduce to an answer."""
     set_ = context.settings
     cut = segments(context.duration, set_["segments"])
     looks = [Shown(frames=set_["frames"], span=span) for span in cut]

@@ -7,7 +7,7 @@ Delta: stages has two phases of GRPO; rewards match segments as a set and one by
     pays for cited times in the first phase, and prompt asks for them; prepare_data makes questions
     with several segments.
 Not reproduced: its answer grammar "1.0-2.0 5.0-6.0" (here "1.0 to 2.0, 5.0 to 6.0", like all spans
-    of this repository; both are read).
+    of this repository; both are read); matching as the paper is said to define it (the entry).
 """
 
 from dataclasses import replace

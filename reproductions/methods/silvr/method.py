@@ -5,7 +5,8 @@ Catalog: silvr
 Baseline: decode
 Delta: decode captions clips, of the shortest length whose captions fit, and answers without frames.
 Not reproduced: a separate captioner and reasoner (one model does both); speech recognition: what
-    is said comes with the sample.
+    is said comes with the sample. Whether captions fit is known beforehand here, by their greatest
+    length and without the speech; the released run tries 1 s and falls back to 8 s.
 """
 
 import math
@@ -18,11 +19,11 @@ from reproductions.shared.inference.engine import Generator, Prediction, Shown
 from reproductions.shared.method import Context, Method, Sample
 from reproductions.shared.prompts import describe, from_notes
 
-CLIP_SECONDS = (1, 8, 64)  # CeeZh/SILVR@0f3dcdd README: captions of these lengths
+CLIP_SECONDS = (1, 8, 64)  # CeeZh/SILVR@0f3dcdd README; for CG-Bench its scripts name 32
 
 
 def clips(context: Context) -> int:
-    """Into how many clips to cut: the most whose captions fit (adaptive context reduction)."""
+    """Into how many clips to cut: the most whose captions fit, else the fewest."""
     room = context.settings["context_tokens"] // note_tokens(context)
     counts = [math.ceil(context.duration / seconds) for seconds in CLIP_SECONDS]
     return max(1, next((n for n in counts if n <= room), counts[-1]))

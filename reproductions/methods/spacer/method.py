@@ -10,6 +10,7 @@ Not reproduced: the reading of number words (digits alone are read), and maps of
 """
 
 import json
+import math
 from typing import Any
 
 from reproductions.shared.method import Context, Group, Method, Rollouts, Sample
@@ -86,19 +87,21 @@ def build_group(sample: Sample, context: Context) -> list[Rollouts]:
     return [Rollouts(n), shuffled]
 
 
+def with_map(group: Group, i: int) -> float:
+    """Accuracy of an answer: a right one gains its map's score, or loses all by a worthless map."""
+    value, score = group.scores["accuracy"][i], group.scores["cognitive_map"][i]
+    floor = {"numerical": RIGHT, "multiple choice": 0.0}.get(group.sample.problem_type, math.inf)
+    if value <= floor or score == NO_MAP:
+        return value
+    return value + score if score > 0 else 0.0
+
+
 def shape_rewards(group: Group, context: Context) -> list[float]:
-    """Right answers gain their map's score, or lose everything for a worthless map."""
+    """Accuracy with its map, format, the comparison with shuffled answers, and the length bonus."""
     rows = group.where("ordered")
-    floor = RIGHT if group.sample.problem_type == "numerical" else 0.0
-    graded = group.sample.problem_type in ("numerical", "multiple choice")
-    right = []
-    for i in rows:
-        value, score = group.scores["accuracy"][i], group.scores["cognitive_map"][i]
-        if graded and value > floor and score != NO_MAP:
-            value = value + score if score > 0 else 0.0
-        right.append(value)
-    shuffled = [group.scores["accuracy"][i] for i in group.where("shuffled")]
-    extra = comparison_bonus(right, shuffled)
+    right = [with_map(group, i) for i in rows]
+    # The map is part of the official accuracy, so of shuffled answers too.
+    extra = comparison_bonus(right, [with_map(group, i) for i in group.where("shuffled")])
     lengths = [group.lengths[i] for i in rows]
     window = length_window(lengths, right, low=SHORTEST, high=LONGEST, bonus=LENGTH_BONUS)
     form = [group.scores["format"][i] for i in rows]

@@ -5,8 +5,8 @@ Catalog: tempsamp_r1
 Baseline: grpo
 Delta: build_group samples G - 1 answers and adds the annotation; rewards grade spans; shape_rewards
     compresses high overlaps and spreads low ones before the advantages are formed.
-Not reproduced: the phase without reasoning before the one with it, the highlight task, and the two
-    alternatives to shaping (downscaling, anchoring).
+Not reproduced: the epoch without reasoning before the one with it (so one model for both modes),
+    the highlight task, and the two alternatives to shaping (downscaling, anchoring).
 """
 
 import math

@@ -6,7 +6,8 @@ Baseline: grpo
 Delta: rewards pay the overlap times the nearness of both ends; prepare_data keeps samples that the
     model half solves.
 Not reproduced: the measuring rounds between trainings (their result is read from each record's
-    `difficulty`), and the error of the official code on spans without length (0 here).
+    `difficulty`), the first draw of samples from a Gaussian over difficulty, timestep tags in the
+    thought, and the error of the official code on spans without length (0 here).
 """
 
 import math

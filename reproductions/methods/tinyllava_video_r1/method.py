@@ -12,17 +12,19 @@ from reproductions.shared.method import Context, Group, Method
 from reproductions.shared.rewards.advantages import group_relative, signed_format
 from reproductions.shared.rewards.rules import accuracy, format_reward
 
-NOISE = 0.02  # standard deviation, official train.py @efe76a1
-WORST = -2.0  # official train.py @efe76a1: wrong and malformed
+NOISE = 0.02  # standard deviation, Sec. 3.2
+WORST = -2.0  # -(r0 + r1 + r2), Sec. 3.4, Eq. 4: malformed; official train.py @efe76a1: and wrong
 
 
 def shape_rewards(group: Group, context: Context) -> list[float]:
-    """Right: 1 + format; wrong: -format, so that a long wrong thought is worst; else -2.
+    """Right: 1 + format; wrong: -format, so that a long wrong thought costs most; malformed: -2.
 
-    The format reward lies in [0.5, 1] and is 1 from 1,200 characters of thought (train.py).
+    The format reward lies in [0.5, 1] and is 1 from 1,200 characters of thought (train.py). In the
+    official code a right answer in a wrong form keeps its 1.
     """
     pairs = zip(group.scores["accuracy"], group.scores["format"], strict=True)
-    return [signed_format(a, f, empty=WORST) for a, f in pairs]
+    official = context.variant == "official_code"
+    return [signed_format(a, f, empty=WORST) if f or official else WORST for a, f in pairs]
 
 
 def advantages(group: Group, context: Context) -> list[float]:

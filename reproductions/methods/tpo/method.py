@@ -5,7 +5,8 @@ Catalog: tpo
 Baseline: dpo
 Delta: build_group asks the model once on the intact video and once on the video without the
     question's segment (localised) or thinned out (comprehensive); the second may only be rejected.
-Not reproduced: questions written by a language model from captions of a segment (the data's own
+Not reproduced: the SFT term on the preferred answer that the authors add to DPO's loss (its weight
+    was not found), questions written by a language model from captions of a segment (the data's own
     questions are used) and its filter of pairs (the accuracy reward filters here: a pair stays only
     if the intact video gave the better answer).
 """

@@ -6,11 +6,12 @@ Baseline: grpo
 Delta: stages are GRPO (activation), GRPO (search), DPO on verified rollouts (align), GRPO (search);
     shape_rewards pays accuracy + half for format in GRPO, and in the DPO stage ranks the rollouts
     by the verifier: right, thought and answer agree, no repetition, then longer.
-Not reproduced: the small language model that judges consistency (a rule does: the option named last
-    in the thought is the one answered), reflective pairs, and dropping 80 % of the questions that
-    the stage before always got right (a stage does not see the rollouts of the one before).
+Not reproduced: the small language model that judges consistency (a rule does: the option that
+    the thought ends with is the one answered), reflective pairs, and dropping 80 % of the questions
+    that the stage before always got right (a stage does not see the rollouts of the one before).
 """
 
+import re
 from collections import Counter
 
 from reproductions.shared.method import Context, Group, Method, Sample, Stage
@@ -21,10 +22,13 @@ RIGHT = 1.0  # r_a of a right answer, same place
 GRAM, REPEATED = 4, 0.5  # our choice: the verifier's code is not released
 LONGER = 0.1  # our choice: longer sound thoughts win ties, they never outweigh soundness
 
+_STATED = re.compile(r"(?i:answer is):?\s*[($]*([A-J])\b")  # "so the answer is B", their prompt
+
 
 def agrees(sample: Sample, text: str) -> bool:
     """Whether the thought's conclusion is what is answered: the option named last, or the value."""
-    thought, answer = extract_tag(text, "think").lower(), extract_tag(text).strip().lower()
+    said, answer = extract_tag(text, "think"), extract_tag(text).strip().lower()
+    thought = said.lower()
     if not sample.options:
         return answer in thought
     named = [(option[0].lower(), option[2:].strip().lower()) for option in sample.options]
@@ -34,6 +38,7 @@ def agrees(sample: Sample, text: str) -> bool:
         for letter, words in named
         if (at := thought.rfind(words)) >= 0
     ]
+    ends += [(found.end(), 0, found[1].lower()) for found in _STATED.finditer(said)]
     return not ends or max(ends)[2] == answer.removesuffix(".")
 
 

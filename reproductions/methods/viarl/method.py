@@ -7,7 +7,8 @@ Delta: prepare_data asks for frame numbers; rewards pay valid numbers, the form,
     of the frozen checkpoint from those frames; shape_rewards joins them; loss is REINFORCE++;
     format_target teaches a cold start both roles; decode selects, then answers.
 Not reproduced: numbers drawn on the frames, an answerer larger than the selector (it is the
-    checkpoint that the stage started from), and cycles that train both in turns.
+    checkpoint that the stage started from) that says the letter at once, a selector that is not
+    shown the options, and cycles that train both in turns.
 """
 
 import re
@@ -22,10 +23,10 @@ from reproductions.shared.prompts import question
 from reproductions.shared.rewards import rules
 from reproductions.shared.rewards.tags import text_of
 
-CANDIDATES, SHARE = 128, 16  # official README @fbea6b7: 8 of 128 frames, or 16 of 256
-SCALE = 64.0  # official README @fbea6b7: sides of 112 pixels for candidates, 896 for the chosen
-BONUS, SHORTEST, LONGEST = 0.2, {8: 110}, 512  # official code @fbea6b7; from 80 if not 8 frames
-RIGHT, ANSWER_TOKENS = 2.0, 128  # official code @fbea6b7: reward and length of the answer
+CANDIDATES, SHARE = 128, 16  # official stage 1 @fbea6b7: 8 of 128 frames, or 16 of 256
+SCALE = 64.0  # official stage 1 @fbea6b7: sides of 112 pixels for candidates, 896 for the chosen
+BONUS, SHORTEST, LONGEST = 0.2, {16: 110}, 512  # official trainer @fbea6b7; from 80 with 8 frames
+RIGHT, ANSWER_TOKENS = 2.0, 128  # official stage 1 @fbea6b7: reward, tokens of a bare letter
 
 
 def select(sample: Sample, n: int) -> str:
@@ -73,7 +74,8 @@ def accuracy(prompts: list[Any], completions: list[Any], **columns: Any) -> list
     keys = [(s.id, chosen(text_of(c), len(known.times), known)) for c, s, known in rows]
     pairs = zip(keys, rows, strict=True)
     asked = {k: request(s, shown=look(k[1], known.times)) for k, (_, s, known) in pairs if k[1]}
-    sampling = Sampling(max_new_tokens=ANSWER_TOKENS)
+    room = int(columns["context"][0].settings.get("max_completion_length") or 0)  # it thinks first
+    sampling = Sampling(max_new_tokens=max(ANSWER_TOKENS, room))
     answers = columns["context"][0].frozen.generate(list(asked.values()), sampling)
     texts = {key: a[0].text for key, a in zip(asked, answers, strict=True)}
     said = [texts.get(key, "") for key in keys]
@@ -114,7 +116,7 @@ def loss(tokens: Any) -> Any:
     rewards[torch.arange(len(mask)), tokens.mask.sum(1) - 1] += tokens.rewards
     returns = rewards.flip(1).cumsum(1).flip(1)
     inside = returns[mask > 0]
-    advantages = (returns - inside.mean()) / (inside.var() + 1e-8).sqrt()
+    advantages = (returns - inside.mean()) / (inside.var(correction=0) + 1e-8).sqrt()
     ratio, epsilon = (tokens.logps - tokens.old_logps).exp(), float(settings["epsilon"])
     gain = torch.minimum(ratio * advantages, ratio.clamp(1 - epsilon, 1 + epsilon) * advantages)
     return -(gain * mask).sum() / mask.sum()

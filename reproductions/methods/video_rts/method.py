@@ -4,7 +4,9 @@ Paper: Video-RTS, arXiv 2507.06485 (sparse-to-dense test-time scaling).
 Catalog: video_rts
 Baseline: decode
 Delta: decode samples five answers on few frames, and doubles the frames until they are unanimous.
-Not reproduced: the training half (pure GRPO on 6K questions); presence and frequency penalties.
+Not reproduced: the training half (pure GRPO on 6K questions). Of the released script: presence and
+    frequency penalties, the words "Sample run i" before each prompt, and that an answer without
+    tags votes, so that five of them are unanimous.
 """
 
 from dataclasses import replace

@@ -39,7 +39,7 @@ def cosine(a: Vector, b: Vector) -> float:
 
 
 def taxonomy(descriptions: list[str], k: int = SKILLS) -> dict[str, Vector]:
-    """K-means over the skill descriptions: name (its most central description) -> centroid.
+    """K-means over the skill descriptions: name (its member next to the centroid) -> centroid.
 
     Seeds are the first description and then always the one least like the seeds so far, so the
     result depends on the data alone.
@@ -51,14 +51,19 @@ def taxonomy(descriptions: list[str], k: int = SKILLS) -> dict[str, Vector]:
         names.append(min(points, key=lambda t: max(cosine(points[t], points[s]) for s in names)))
     centres = [points[name] for name in names]
     for _ in range(ROUNDS):
-        members: list[list[str]] = [[] for _ in centres]
-        for text, point in points.items():
-            members[max(range(len(centres)), key=lambda i: cosine(point, centres[i]))].append(text)
         centres = [
-            _centre(m, points, counts) if m else c for m, c in zip(members, centres, strict=True)
+            _centre(m, points, counts) if m else c
+            for m, c in zip(_members(points, centres), centres, strict=True)
         ]
-    best = [max(points, key=lambda t: cosine(points[t], centre)) for centre in centres]
-    return dict(zip(best, centres, strict=True))
+    clusters = zip(_members(points, centres), centres, strict=True)
+    return {max(m, key=lambda t: cosine(points[t], c)): c for m, c in clusters if m}
+
+
+def _members(points: dict[str, Vector], centres: list[Vector]) -> list[list[str]]:
+    members: list[list[str]] = [[] for _ in centres]
+    for text, point in points.items():
+        members[max(range(len(centres)), key=lambda i: cosine(point, centres[i]))].append(text)
+    return members
 
 
 def _centre(members: list[str], points: dict[str, Vector], counts: Counter[str]) -> Vector:

@@ -5,8 +5,8 @@ Catalog: videochat_r1
 Baseline: grpo
 Delta: rewards depend on the task: overlap of spans, of evidence and of boxes, the letter, and a
     format each; prompt and format_target add the evidence block to grounded questions.
-Not reproduced: captions (recall of events needs a judge), classification, and exactly eight boxes
-    (as many as the gold has).
+Not reproduced: captions (recall of events needs a judge), classification, exactly eight boxes (as
+    many as the gold has), the run that answers without a thought, and timestep tags in the thought.
 """
 
 from functools import partial

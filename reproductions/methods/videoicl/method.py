@@ -3,8 +3,11 @@
 Paper: VideoICL, arXiv 2412.02186.
 Catalog: videoicl
 Baseline: decode
-Delta: decode ranks examples by similarity, shows a few a round, and keeps the surest answer.
-Not reproduced: similarity of video and text embeddings; it is that of the questions' words here.
+Delta: decode ranks examples by similarity, shows the next few each round, most similar first, and
+    keeps the surest answer.
+Not reproduced: similarity of text and video embeddings (SentenceBERT, InternVideo2); it is that of
+    the questions' words here. Answers without a thought: here its tokens count for how sure an
+    answer is, too.
 """
 
 from reproductions.shared.decoding.ask import greedy, least_probability, request, tagged
@@ -22,7 +25,7 @@ def shown_example(example: Sample, frames: int | None) -> tuple[Message, Message
 
 
 def decode(sample: Sample, generator: Generator, context: Context) -> Prediction:
-    """Rounds of the next best examples until the least likely token is likely enough."""
+    """Algorithm 1: the next best examples until the least likely token is likely enough."""
     set_ = context.settings
     pool = [e for e in context.examples if e.task == sample.task] or list(context.examples)
     a_round, rounds = set_["examples"], set_["rounds"]
@@ -32,14 +35,13 @@ def decode(sample: Sample, generator: Generator, context: Context) -> Prediction
         chosen = ranked[r * a_round : (r + 1) * a_round]
         if not chosen and r:
             break
-        # The most similar example stands next to the question.
-        turns = [t for i in reversed(chosen) for t in shown_example(pool[i], set_["frames"])]
+        turns = [t for i in chosen for t in shown_example(pool[i], set_["frames"])]
         answer = generator.generate([request(sample, before=turns)], greedy(context))[0][0]
         sure = least_probability(answer)
         trace.append({"step": "round", "examples": [pool[i].id for i in chosen], "sure": sure})
         if sure > surest:
             best, surest = answer.text, sure
-        if sure >= set_["threshold"]:
+        if sure > set_["threshold"]:
             break
     return Prediction(best, trace=tuple(trace))
 

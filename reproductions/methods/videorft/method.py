@@ -1,16 +1,17 @@
 """VideoRFT pays right answers more when the reasoning before them speaks of what the video shows.
 
-Paper: VideoRFT, arXiv 2505.12434.
+Paper: VideoRFT, arXiv 2505.12434, Sec. 3.2.
 Catalog: videorft
 Baseline: grpo
-Delta: rewards compare the thought with every frame; shape_rewards lets that count for right answers
-    alone and adds the length bonus.
+Delta: rewards compare the thought with the frames; shape_rewards lets that count for right answers
+    alone. The official code compares with each frame and adds Video-R1's length bonus.
 Not reproduced: SigLIP. `semantic` is a stand-in: the same formula on words, the thought's against
     those of what a frame shows (meta["events"]); it is 0 for records that do not say that.
 """
 
 import math
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reproductions.shared.method import Context, Group, Method
@@ -20,7 +21,8 @@ from reproductions.shared.rewards.rules import accuracy, format_reward
 from reproductions.shared.rewards.tags import text_of
 from reproductions.shared.rewards.text import rouge_tokens
 
-SCALE = 2.0  # w, official code @bba6099, grpo.py
+SCALE = 2.0  # w, Eq. 5
+SPAN = 64  # M, Sec. 3.2.1, is unpublished; the official code's SigLIP reads 64 tokens
 LENGTH_BONUS, SHORTEST, LONGEST = 0.2, 320, 512  # official trainer @bba6099, as Video-R1's
 RIGHT = 0.1  # official trainer @bba6099: accuracy above this counts as right for the length
 
@@ -35,34 +37,54 @@ def frame_words(meta: dict[str, Any]) -> list[list[str]]:
     ]
 
 
-def similarity(a: list[str], b: list[str]) -> float:
-    """Cosine of two bags of words, in [0, 1]; 0 where one is empty."""
-    x, y = Counter(a), Counter(b)
-    norm = math.sqrt(sum(n * n for n in x.values()) * sum(n * n for n in y.values()))
-    return sum(n * y[w] for w, n in x.items()) / norm if norm else 0.0
+def unit(words: Sequence[str]) -> dict[str, float]:
+    """A bag of words as a vector of length 1; empty if there is none."""
+    counts = Counter(words)
+    norm = math.sqrt(sum(n * n for n in counts.values()))
+    return {word: n / norm for word, n in counts.items()}
+
+
+def mean(vectors: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The mean vector; empty if there is none."""
+    words = {word for vector in vectors for word in vector}
+    return {w: sum(v.get(w, 0.0) for v in vectors) / len(vectors) for w in words}
+
+
+def similarity(a: Mapping[str, float], b: Mapping[str, float]) -> float:
+    """min(1, w x max(cosine, 0)), in [0, 1]; 0 where a vector is empty."""
+    norm = math.sqrt(sum(x * x for x in a.values()) * sum(x * x for x in b.values()))
+    cosine = sum(x * b.get(word, 0.0) for word, x in a.items()) / norm if norm else 0.0
+    return min(1.0, SCALE * max(cosine, 0.0))
 
 
 def semantic(prompts: list[Any], completions: list[Any], **columns: Any) -> list[float]:
-    """Mean over frames of min(1, w x max(similarity, 0)), in [0, 1] (official `semantic_reward`).
+    """Eq. 5: the thought after its first full stop against the mean of the frames, in [0, 1].
 
-    As there, the text is the thought after its first full stop.
+    With variant official_code the mean of its similarities to the frames (`semantic_reward`).
     """
     scores = []
-    for completion, meta in zip(completions, columns["meta"], strict=True):
-        thought = rouge_tokens(videorft_text(text_of(completion))[:2000], stem=False)
-        frames = [min(1.0, SCALE * similarity(thought, words)) for words in frame_words(meta)]
-        scores.append(sum(frames) / len(frames) if frames else 0.0)
+    contexts = columns.get("context") or [Context()] * len(completions)
+    for completion, meta, context in zip(completions, columns["meta"], contexts, strict=True):
+        words = rouge_tokens(videorft_text(text_of(completion))[:2000], stem=False)[:SPAN]
+        thought, frames = unit(words), [unit(each) for each in frame_words(meta)]
+        if context.variant == "official_code" and frames:
+            scores.append(sum(similarity(thought, each) for each in frames) / len(frames))
+        else:
+            scores.append(similarity(thought, mean(frames)))
     return scores
 
 
 def shape_rewards(group: Group, context: Context) -> list[float]:
-    """Accuracy + format + the gated semantic reward + the length bonus."""
+    """Eq. 6: format + accuracy + the gated semantic reward; official_code adds the length bonus."""
     right, form = group.scores["accuracy"], group.scores["format"]
     gated = [s if a > 0 else 0.0 for s, a in zip(group.scores["semantic"], right, strict=True)]
+    totals = [sum(parts) for parts in zip(right, form, gated, strict=True)]
+    if context.variant != "official_code":
+        return totals
     bonus = length_window(
         group.lengths, right, low=SHORTEST, high=LONGEST, bonus=LENGTH_BONUS, floor=RIGHT
     )
-    return [sum(parts) for parts in zip(right, form, gated, bonus, strict=True)]
+    return [total + extra for total, extra in zip(totals, bonus, strict=True)]
 
 
 METHOD = Method(

@@ -1,11 +1,12 @@
-"""VITAL reasons with a toolbox: it fetches clips, parts of a frame and speech while it thinks.
+"""VITAL reasons with a toolbox: it fetches densely sampled clips while it thinks.
 
 Paper: Thinking With Videos, arXiv 2508.04416.
 Catalog: vital
 Baseline: decode
 Delta: decode lets the model call tools until it answers.
-Not reproduced: the training (fine-tuning on traces, DGRPO); tools that need other models. The
-    names and forms of the tools are ours: the repository holds no code.
+Not reproduced: the training (fine-tuning on traces, DGRPO). The paper's toolbox holds one tool,
+    Get_video_clip(start, end) (Fig. 3), which is seek here; zoom and subtitles are additions of
+    ours. The forms of the calls are ours: the repository holds no code.
 """
 
 from reproductions.shared.decoding.loop import tool_loop

@@ -14,8 +14,10 @@ from reproductions.methods.autocaption_mcts.method import novelty
 from reproductions.methods.beam_search.method import decode as beam_search
 from reproductions.methods.best_of_n_verifier.method import decode as best_of_n
 from reproductions.methods.cot_prompting.method import decode as cot_prompting
+from reproductions.methods.cot_vid.method import clusters
 from reproductions.methods.cot_vid.method import decode as cot_vid
 from reproductions.methods.cyberv.method import decode as cyberv
+from reproductions.methods.cyberv.method import forest, repeats
 from reproductions.methods.dive.method import decode as dive
 from reproductions.methods.mr_video.method import decode as mr_video
 from reproductions.methods.self_consistency.method import decode as self_consistency
@@ -149,67 +151,116 @@ def test_cot_vid_routes_an_easy_question_straight_to_an_answer():
     assert seen(generator.requests[0]) is None  # the router sees the question alone
 
 
-def test_cot_vid_lets_similar_paths_outvote_a_lone_one():
-    """Similarities: path 0 and 1 share two of three words, path 2 none of either's thoughts."""
-    paths = [tagged("C", "red then blue"), tagged("B", "sky"), tagged("C", "red then green")]
+def test_cot_vid_answers_from_the_description_that_most_samples_agree_on():
+    """Ratio of 12.0s blue and 12.5s blue: 2 * 9 / 20 = 0.9; of either and 3.0s red: below 0.8."""
+    described = ["3.0s red", "12.0s blue", "12.5s blue"]
 
     def script(request, i):
         if "need reasoning" in said(request):
             return "yes"
-        return "12.0s blue" if "Describe" in said(request) else paths[i]
+        return described[i] if "Describe" in said(request) else tagged("B")
 
     generator = ScriptedGenerator(script)
-    answer = cot_vid(SAMPLE, generator, context(answers=3, temperature=0.7, note_tokens=32))
-    assert answer.text == paths[0]
-    assert "12.0s blue" in said(generator.requests[2])
-    weights = answer.trace[2]["weights"]
-    assert weights[0] == weights[2] > weights[1]
+    answer = cot_vid(SAMPLE, generator, context(answers=3, temperature=1.0, note_tokens=32))
+    assert answer.text == tagged("B") and len(generator.requests) == 3  # one answer, no vote
+    final = generator.requests[-1]
+    assert "12.0s blue" in said(final) and "12.5s" not in said(final) and "3.0s" not in said(final)
+    assert seen(final) is not None and final.n == 1  # with the video, unlike notes alone
+    assert answer.trace[1] == {"step": "seen", "text": "12.0s blue", "votes": 2}
+    assert [s.temperature for s in generator.samplings] == [0.0, 1.0, 0.0]
 
 
-def test_tcot_answers_from_the_segments_that_help():
-    """Six parts of 8 s; 16 and 24 help: one span, 12 close moments and 4 uniform ones, of which 18
-    and 30 are close ones as well."""
+def test_cot_vid_takes_the_first_of_equally_large_clusters():
+    assert clusters(["3.0s red", "12.0s blue"]) == [["3.0s red"], ["12.0s blue"]]
+    assert clusters(["a" * 10, "a" * 8 + "bb", "a" * 7 + "bbb"]) == [
+        ["a" * 10, "a" * 8 + "bb"],  # 0.8 is alike
+        ["a" * 7 + "bbb"],  # 0.7 of the first member, though 0.9 of the second
+    ]
+
+
+def test_tcot_answers_from_the_frames_of_the_segments_that_help():
+    """Six parts of 8 s, 4 frames of each; 16 and 24 help: their 8 frames, two seconds apart, and
+    4 uniform ones, at 6, 18, 30 and 42 s."""
     generator = by_part({16.0, 24.0})
-    settings = context(segments=6, frames=8, max_frames=16)
+    settings = context(segments=6, frames=4, max_frames=16)
     answer = tcot(SAMPLE, generator, settings)
     assert answer.text == tagged("B") and answer.evidence == ((16.0, 32.0),)
     times = seen(generator.requests[-1]).times
-    assert len(times) == 14 and sum(16 <= t <= 32 for t in times) == 12
-    assert {6.0, 18.0, 30.0, 42.0} <= set(times)
+    # Nothing is looked at that was not chosen: 8 of 12 free places are used.
+    assert times == (6.0, 17.0, 18.0, 19.0, 21.0, 23.0, 25.0, 27.0, 29.0, 30.0, 31.0, 42.0)
     assert len(generator.calls) == 2 and len(generator.calls[0]) == 6
     none = tcot(SAMPLE, by_part(set()), settings)
     assert none.evidence == ((0.0, 8.0),)  # nothing helps: the first of the equally bad ones
 
 
+def test_tcot_thins_what_was_chosen_to_the_budget():
+    """Of 8 chosen frames 6 have room beside 2 uniform ones, at 12 and 36 s: the 1st, 3rd, 4th,
+    5th, 7th and 8th."""
+    generator = by_part({16.0, 24.0})
+    tcot(SAMPLE, generator, context(segments=6, frames=4, max_frames=8))
+    times = seen(generator.requests[-1]).times
+    assert times == (12.0, 17.0, 21.0, 23.0, 25.0, 29.0, 31.0, 36.0)
+
+
+AKEYS = {"segments": 6, "frames": 4, "max_frames": 32, "threshold": 0.5}
+
+
+def doubting(helpful, doubts):
+    """A model that takes its first `doubts` answers for wrong."""
+    script, left = by_part(helpful).script, iter([("no", 0.0)] * doubts)
+
+    def asked(request, i):
+        said_no = next(left, None) if "Is it right" in said(request) else None
+        return said_no or script(request, i)
+
+    return ScriptedGenerator(asked)
+
+
+def test_akeys_answers_from_the_first_frames_where_they_suffice():
+    generator = by_part({24.0})
+    answer = akeys(SAMPLE, generator, context(rounds=3, **AKEYS))
+    assert answer.text == tagged("B") and answer.evidence == ()
+    assert len(generator.requests) == 2  # nothing is searched
+    assert seen(generator.requests[0]).times == (4.0, 12.0, 20.0, 28.0, 36.0, 44.0)
+
+
 def test_akeys_takes_the_cheapest_segment_and_stops_when_sure():
-    generator = by_part({24.0, 28.0})
-    settings = context(segments=6, frames=4, max_frames=32, rounds=3, threshold=0.5)
-    answer = akeys(SAMPLE, generator, settings)
-    assert answer.evidence == ((24.0, 32.0),) and len(answer.trace) == 1
-    assert {26.0, 30.0} <= set(seen(generator.requests[6]).times)
+    generator = doubting({24.0, 28.0}, 1)
+    answer = akeys(SAMPLE, generator, context(rounds=3, **AKEYS))
+    assert answer.evidence == ((24.0, 32.0),)
+    assert [t["step"] for t in answer.trace] == ["answer", "cut", "answer"]
+    assert seen(generator.requests[-1]).times == (4.0, 12.0, 20.0, 26.0, 28.0, 30.0, 36.0, 44.0)
 
 
 def test_akeys_goes_down_the_tree_while_it_is_not_sure():
-    script = by_part({24.0, 28.0}).script
-
-    def doubting(request, i):
-        return ("no", 0.0) if "Is it right" in said(request) else script(request, i)
-
-    generator = ScriptedGenerator(doubting)
-    settings = context(segments=6, frames=4, max_frames=32, rounds=3, threshold=0.5)
-    answer = akeys(SAMPLE, generator, settings)
-    # f of 24-32: 1 - 0.9; of its halves 0.1 + 1 - p: 28-32 and 24-28 help and come next.
+    generator = doubting({24.0, 28.0}, 4)
+    answer = akeys(SAMPLE, generator, context(rounds=4, **AKEYS))
+    # f of 24-32: 1 - 0.9; of its halves 0.1 + 1 - p: 24-28 and 28-32 help and come next.
     assert answer.evidence == ((24.0, 32.0), (24.0, 28.0), (28.0, 32.0))
-    assert [t["depth"] for t in answer.trace] == [0, 1, 1]
+    assert [t["depth"] for t in answer.trace if t["step"] == "cut"] == [0, 1, 1]
+    assert [t["frames"] for t in answer.trace if t["step"] == "answer"] == [6, 8, 10, 12]
 
 
-def cyber(direct, thought, sure):
+def test_akeys_cuts_several_segments_a_round_within_the_budget():
+    generator = doubting({16.0, 24.0}, 9)
+    answer = akeys(SAMPLE, generator, context(rounds=9, **AKEYS | {"width": 2, "max_frames": 12}))
+    # Two cuts bring 4 frames to the first 6; then there is room for one more.
+    assert [t["frames"] for t in answer.trace if t["step"] == "answer"] == [6, 10, 12]
+    assert answer.evidence[:2] == ((16.0, 24.0), (24.0, 32.0)) and len(answer.evidence) == 3
+
+
+def cyber(direct, after_thought, thought="red."):
+    """Answers with their probabilities; a look at key frames says B."""
+
     def script(request, i):
         if "help to answer" in said(request):
             return ("yes", 0.0) if seen(request).span[0] == 16.0 else ("no", 0.0)
-        if request.prefix:
-            return direct, math.log(sure)
-        return tagged(thought) if seen(request).times is None else tagged("B")
+        if request.prefix == "<think>":
+            return thought + "</think><answer>A"  # what follows the thought is cut off
+        if seen(request).times is not None:
+            return "B"
+        letter, sure = direct if request.prefix == "<think></think><answer>" else after_thought
+        return letter, math.log(sure)
 
     return ScriptedGenerator(script)
 
@@ -217,24 +268,54 @@ def cyber(direct, thought, sure):
 CYBER = {"threshold": 0.5, "max_frames": 8, "frames": 2, "segments": 3}
 
 
-def test_cyberv_stops_when_both_answers_agree_and_are_sure():
-    generator = cyber("A", "A", 0.8)
-    answer = cyberv(SAMPLE, generator, context(**CYBER))
-    assert answer.text == tagged("A", "") or answer.text == tagged("A")
-    assert answer.trace[0]["scores"] == pytest.approx({"a": 0.9})  # (0.8 + 1) / 2
-    assert len(generator.requests) == 2
+def test_cyberv_scores_answers_by_four_signals():
+    """Probability, stability, no repetition, rank; each a quarter."""
+    assert forest([0.8, 0.9], ["A", "B"]) == pytest.approx([3.3 / 4, 3.9 / 4])
+    assert forest([0.8, 0.3], ["A", "B"]) == pytest.approx([3.8 / 4, 1.8 / 4])  # 0.3 < 0.8 / 2
+    again = "I look once more. " * 5
+    assert forest([0.8, 0.9], ["A", again]) == pytest.approx([3.3 / 4, 2.9 / 4])
+    assert not repeats("I look once more. " * 4)
 
 
-def test_cyberv_adds_key_frames_when_they_differ():
-    generator = cyber("A", "C", 0.8)
+def test_cyberv_stops_when_both_answers_agree():
+    generator = cyber(("A", 0.8), ("A", 0.9))
     answer = cyberv(SAMPLE, generator, context(**CYBER))
-    assert answer.trace[0]["scores"] == pytest.approx({"a": 0.4, "c": 0.5})
-    assert answer.text == tagged("C")  # 0.5 reaches the threshold
-    generator = cyber("A", "C", 0.8)
-    answer = cyberv(SAMPLE, generator, context(**CYBER | {"threshold": 0.6}))
-    assert answer.text == tagged("B") and (16.0, 32.0) in answer.evidence
-    times = seen(generator.requests[-1]).times
+    assert answer.text == tagged("A", "red.")  # of the two the one that scores higher
+    assert answer.trace[0]["scores"] == pytest.approx({"a": 7.2 / 4})  # 2 * 0.5 is enough
+    assert len(generator.requests) == 3
+    unsure = cyberv(SAMPLE, cyber(("A", 0.8), ("A", 0.3)), context(**CYBER))
+    assert unsure.text == tagged("A", "")  # the direct one
+
+
+def test_cyberv_asks_again_with_key_frames_when_they_differ():
+    """Neither alone reaches 2 * 0.5: 3.3 / 4 and 3.9 / 4."""
+    generator = cyber(("A", 0.8), ("C", 0.9))
+    answer = cyberv(SAMPLE, generator, context(**CYBER))
+    assert answer.trace[0]["scores"] == pytest.approx({"a": 3.3 / 4, "c": 3.9 / 4})
+    assert answer.text == tagged("B", "") and (16.0, 32.0) in answer.evidence
+    last = generator.requests[-1]
+    assert last.prefix == "<think></think><answer>"  # asked directly
+    times = seen(last).times
     assert {20.0, 28.0} <= set(times) and len(times) >= 8
+
+
+def test_cyberv_falls_back_on_the_thought_and_then_on_the_direct_answer():
+    free = Sample(**{**SAMPLE.__dict__, "options": (), "problem_type": "free-form"})
+
+    def script(request, i):
+        if "help to answer" in said(request):
+            return "no", 0.0
+        if request.prefix == "<think>":
+            return "t"
+        if seen(request).times is not None:
+            return ""
+        return "blue" if request.prefix == first else ""
+
+    first = "<think></think><answer>"
+    settings = context(**CYBER | {"threshold": 0.9})
+    assert cyberv(free, ScriptedGenerator(script), settings).text == tagged("blue", "")
+    first = "<think>t</think><answer>"
+    assert cyberv(free, ScriptedGenerator(script), settings).text == tagged("blue", "t")
 
 
 EXAMPLES = tuple(
@@ -267,6 +348,23 @@ def test_videoicl_shows_the_next_examples_until_it_is_sure():
     first = generator.requests[0].messages
     assert [m.role for m in first] == ["user", "assistant", "user"]
     assert first[1].text.endswith("<answer>A</answer>")
+
+
+def test_videoicl_shows_the_most_similar_example_first():
+    generator = ScriptedGenerator(lambda r, i: (tagged("B"), math.log(0.9)))
+    settings = context(examples=EXAMPLES)
+    settings.settings.update(examples=2, rounds=4, threshold=0.7, frames=8)
+    videoicl(SAMPLE, generator, settings)
+    shown = [m.shows.video for m in generator.requests[0].messages[:-1] if m.role == "user"]
+    assert shown == ["1.mp4", "0.mp4"]
+
+
+def test_videoicl_must_exceed_its_threshold():
+    """Algorithm 1 goes on until the confidence is greater."""
+    generator = ScriptedGenerator(lambda r, i: tagged("B"))  # probability 1
+    settings = context(examples=EXAMPLES)
+    settings.settings.update(examples=1, rounds=2, threshold=1.0, frames=8)
+    assert len(videoicl(SAMPLE, generator, settings).trace) == 2
 
 
 def test_videoicl_keeps_the_surest_answer_if_no_round_is_sure():
@@ -317,11 +415,13 @@ def seek(start, end):
 def test_video_mtr_looks_closer_and_answers():
     turns = [seek(8, 16) + "</tool>", seek(10, 12), tagged("B")]
     generator = ScriptedGenerator(lambda r, i: turns[len(r.messages) // 2])
-    answer = video_mtr(SAMPLE, generator, context(rounds=4, frames=8, note_tokens=64))
-    assert answer.text == tagged("B") and answer.evidence == ((8.0, 16.0), (10.0, 12.0))
+    answer = video_mtr(SAMPLE, generator, context(rounds=3, max_frames=32, note_tokens=64))
+    assert answer.text == "<think>" + tagged("B") and answer.evidence == ((8.0, 16.0), (10.0, 12.0))
     last = generator.requests[-1]
     assert [m.role for m in last.messages] == ["user", "assistant", "user", "assistant", "user"]
-    assert seen(last).span == (10.0, 12.0) and seen(last).frames == 8
+    assert seen(last).span == (10.0, 12.0)
+    # Half of the budget, then a quarter a turn: 32 in all.
+    assert [m.shows.frames for m in last.messages if m.role == "user"] == [16, 8, 8]
 
 
 def test_video_mtr_must_answer_in_its_last_turn():
@@ -329,7 +429,7 @@ def test_video_mtr_must_answer_in_its_last_turn():
         return "red.</think><answer>A</answer>" if request.prefix else seek(8, 16)
 
     generator = ScriptedGenerator(script)
-    answer = video_mtr(SAMPLE, generator, context(rounds=3, frames=8, note_tokens=64))
+    answer = video_mtr(SAMPLE, generator, context(rounds=3, max_frames=32, note_tokens=64))
     assert answer.text == "<think>red.</think><answer>A</answer>"
     assert [r.prefix for r in generator.requests] == ["", "", "<think>"]
 

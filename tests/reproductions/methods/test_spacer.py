@@ -70,12 +70,12 @@ def test_map_scores_by_hand():
     assert nothing == [-1.0]
 
 
-def group(accuracy, maps, shuffled=(), kind="multiple choice", lengths=None):
+def group(accuracy, maps, shuffled=(), kind="multiple choice", lengths=None, drawn=-1.0):
     n, m = len(accuracy), len(shuffled)
     sample = Sample(id="s", question="?", answer="A", problem_type=kind)
     scores = {
         "accuracy": [*accuracy, *shuffled],
-        "cognitive_map": [*maps, *[-1.0] * m],
+        "cognitive_map": [*maps, *[drawn] * m],
         "format": [1.0] * (n + m),
     }
     views = ["ordered"] * n + ["shuffled"] * m
@@ -102,6 +102,14 @@ def test_shuffled_answers_in_the_official_code_alone():
     # 1/2 right ordered, 0/1 shuffled: +0.3 for the right one.
     totals = shape_rewards(group([1.0, 0.0], [-1.0, -1.0], shuffled=[0.0]), official)
     assert totals == pytest.approx([2.3, 1.0])
+
+
+def test_shuffled_answers_are_compared_with_their_maps():
+    """1 and 1 ordered; a shuffled 1 with a map of 0.6 is worth 1.6, and 1 < 0.8 x 1.6."""
+    official = Context(num_generations=8, variant="official_code")
+    for score, bonus in ((-1.0, 0.3), (0.6, 0.0), (0.0, 0.3)):
+        totals = shape_rewards(group([1.0, 1.0], [-1.0] * 2, [1.0], drawn=score), official)
+        assert totals == pytest.approx([2.0 + bonus] * 2)
 
 
 def test_right_answers_of_a_good_length_gain():

@@ -25,18 +25,18 @@ def group(*completions):
 def test_totals_by_hand():
     """Thoughts of 600 characters: format 0.5 + 0.5 x 600 / 1200 = 0.75; of 1,200 and more: 1."""
     half, full = "x" * 600, "x" * 1300
-    totals = shape_rewards(
-        group(
-            f"<think>{half}</think><answer>B</answer>",
-            f"<think>{full}</think><answer>B</answer>",
-            f"<think>{half}</think><answer>A</answer>",
-            f"<think>{full}</think><answer>A</answer>",
-            "<answer>B</answer>",
-            "<answer>A</answer>",
-        ),
-        Context(),
+    case = group(
+        f"<think>{half}</think><answer>B</answer>",
+        f"<think>{full}</think><answer>B</answer>",
+        f"<think>{half}</think><answer>A</answer>",
+        f"<think>{full}</think><answer>A</answer>",
+        "<answer>B</answer>",
+        "<answer>A</answer>",
     )
-    assert totals == pytest.approx([1.75, 2.0, -0.75, -1.0, 1.0, -2.0])
+    # Eq. 4: malformed is worst, right or wrong; in the code the right one keeps its 1.
+    for variant, malformed in (("paper", -2.0), ("official_code", 1.0)):
+        totals = shape_rewards(case, Context(variant=variant))
+        assert totals == pytest.approx([1.75, 2.0, -0.75, -1.0, malformed, -2.0])
 
 
 def of(totals):

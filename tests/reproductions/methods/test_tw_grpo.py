@@ -48,7 +48,7 @@ def test_a_part_of_the_right_options_earns_its_share(answer, score):
 def tokens(probabilities, mask, variant="paper"):
     """What a group's answers would write: probabilities [G, T, V]."""
     torch = pytest.importorskip("torch")
-    from reproductions.shared.training.grpo import Vocabulary
+    from reproductions.shared.training.tokens import Vocabulary
 
     logits = torch.as_tensor(probabilities).log().requires_grad_()
     head = torch.nn.Linear(logits.shape[-1], logits.shape[-1], bias=False)

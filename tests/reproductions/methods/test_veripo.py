@@ -32,6 +32,9 @@ def group(*texts, lengths=None, accuracy=None):
         ("up left, no, right", "B", False),
         ("it moves", "C", True),  # nothing is concluded, so nothing is contradicted
         ("so LEFT", "A.", True),
+        ("not right, so the answer is B.", "B", True),  # as in the authors' prompt
+        ("up left; the answer is $C$", "B", False),
+        ("the answer is a bit up left", "B", True),
     ],
 )
 def test_the_thought_must_end_where_the_answer_does(thought, final, wanted):

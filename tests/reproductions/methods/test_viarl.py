@@ -94,6 +94,13 @@ def test_the_frozen_checkpoint_answers_from_the_chosen_frames_alone():
     assert frozen.samplings[0].temperature == 0 and frozen.samplings[0].max_new_tokens == 128
 
 
+def test_the_answerer_has_room_to_think():
+    """It is asked to think before it answers: the 128 tokens of a bare letter would cut it off."""
+    frozen = ScriptedGenerator(lambda request, i: "<answer>B</answer>")
+    rewards([named("7, 20")], replace(PAPER, settings={"max_completion_length": 512}), frozen)
+    assert frozen.samplings[0].max_new_tokens == 512
+
+
 def seen(request):
     return request.messages[-1].shows
 
@@ -125,9 +132,9 @@ def test_totals_by_hand():
     assert shape_rewards(case, PAPER) == [4.0, 2.0, 1.0, 0.0]
 
 
-@pytest.mark.parametrize(("frames", "paid"), [(128, [0, 0, 1, 1, 0]), (32, [0, 1, 1, 1, 0])])
+@pytest.mark.parametrize(("frames", "paid"), [(256, [0, 0, 1, 1, 0]), (128, [0, 1, 1, 1, 0])])
 def test_the_length_bonus(frames, paid):
-    """From 110 tokens with 8 chosen frames and from 80 otherwise, up to 512."""
+    """From 110 tokens with 16 chosen frames and from 80 with 8, up to 512."""
     lengths = [79, 80, 110, 512, 513]
     case = group([0.0] * 5, [0.0] * 5, [0.0] * 5, lengths)
     context = replace(PAPER, times=tuple(range(frames)))
@@ -155,34 +162,34 @@ def slopes(given):
 
 
 def test_returns_are_whitened_over_the_tokens_of_the_batch():
-    """Totals 3 (two tokens) and 1 (one): returns 3, 3, 1; mean 7/3, deviation 1.154701."""
+    """Totals 3 (two tokens) and 1 (one): returns 3, 3, 1; mean 7/3, variance 8/9 of the three (the
+    official `masked_whiten` divides by their number), deviation 0.942809."""
     found = slopes(tokens([3.0, 1.0], [[1, 1], [1, 0]]))
-    assert found[0] == pytest.approx([0.577350, 0.577350], abs=1e-5)
-    assert found[1] == pytest.approx([-1.154701, 0.0], abs=1e-5)
+    assert found[0] == pytest.approx([0.707107, 0.707107], abs=1e-5)
+    assert found[1] == pytest.approx([-1.414214, 0.0], abs=1e-5)
 
 
 def test_the_kl_is_part_of_each_tokens_reward():
     """Log-ratios 0.4, -0.2 and 0.2 at beta 0.5: rewards -0.2 | 0.1 + 3 and -0.1 + 1, so returns
-    2.9, 3.1 and 0.9; mean 2.3, deviation sqrt(1.48) = 1.216553."""
+    2.9, 3.1 and 0.9; mean 2.3, deviation sqrt(2.96 / 3) = 0.993311."""
     given = tokens([3.0, 1.0], [[1, 1], [1, 0]], ref=[[-0.4, 0.2], [-0.2, -9.0]])
     found = slopes(given)
-    assert found[0] == pytest.approx([0.493197, 0.657596], abs=1e-5)
-    assert found[1] == pytest.approx([-1.150792, 0.0], abs=1e-5)
+    assert found[0] == pytest.approx([0.604040, 0.805387], abs=1e-5)
+    assert found[1] == pytest.approx([-1.409427, 0.0], abs=1e-5)
 
 
 def test_there_is_no_group_baseline():
     """Two questions, all answers to each worth the same: GRPO would learn nothing from them."""
     found = slopes(tokens([4.0, 4.0, 1.0, 1.0], [[1]] * 4))
-    half = 0.866025  # 1.5 / sqrt(3)
-    assert [row[0] for row in found] == pytest.approx([half, half, -half, -half], abs=1e-5)
+    assert [row[0] for row in found] == pytest.approx([1.0, 1.0, -1.0, -1.0], abs=1e-5)
 
 
 def test_the_surrogate_is_clipped_on_both_sides():
     """Ratios 1.5 and 0.5: the good answer gained enough, the bad one lost enough."""
     given = tokens([1.0, 0.0], [[1], [1]], new=[[0.405465], [-0.693147]])
-    # -(1.2 x 0.707107 - 0.8 x 0.707107) / 2
+    # Returns 1 and 0: mean 0.5, deviation 0.5, advantages 1 and -1; -(1.2 x 1 - 0.8 x 1) / 2.
     value = loss(given)
-    assert value.item() == pytest.approx(-0.141421, abs=1e-5)
+    assert value.item() == pytest.approx(-0.2, abs=1e-5)
     value.backward()
     assert given.logps.grad.flatten().tolist() == [0.0, 0.0]
 

@@ -69,20 +69,24 @@ def test_without_a_video_it_is_plain_grpo(sample):
 @pytest.mark.parametrize(
     ("ordered", "shuffled", "paper", "official"),
     [
-        # shares of right answers: .5 against .5. Eq. 1 asks for more, the code for 0.8 of it
-        ([1, 1, 0, 0], [1, 0], False, True),
+        # shares of right answers: .5 against .5. Eq. 1 asks for as much, the code for 0.8 of it
+        ([1, 1, 0, 0], [1, 0], True, True),
         # .75 against .5
         ([1, 1, 1, 0], [1, 0], True, True),
         # .75 against 1: below, and below 0.8 x 1
         ([1, 1, 1, 0], [1, 1], False, False),
         # 1 against 1
-        ([1, 1, 1, 1], [1, 1], False, True),
+        ([1, 1, 1, 1], [1, 1], True, True),
+        # .8 against 1: below, but exactly 0.8 of it
+        ([1, 1, 1, 1, 0], [1], False, True),
         # .25 against .5: 0.25 < 0.4
         ([1, 0, 0, 0], [1, 0], False, False),
-        # .4 against .5 in partial credit: exactly 0.8 of it
-        ([0.4, 0.4, 0.4, 0.4], [0.5, 0.5], False, True),
-        # all wrong on both: the code pays here, if there were anyone to pay
-        ([0, 0, 0, 0], [0, 0], False, True),
+        # partial credit: no answer above 0.5 against one of two; means .4 against .5
+        ([0.4, 0.4, 0.4, 0.4], [0.6, 0.4], False, True),
+        # two of four above 0.5 against one of two; means .3 against .5
+        ([0.6, 0.6, 0.0, 0.0], [1, 0], True, False),
+        # all wrong on both: either pays here, if there were anyone to pay
+        ([0, 0, 0, 0], [0, 0], True, True),
     ],
 )
 def test_when_order_helped(ordered, shuffled, paper, official):
@@ -91,10 +95,14 @@ def test_when_order_helped(ordered, shuffled, paper, official):
 
 
 def test_rewards_by_hand():
-    # Two of four right, one without format; the twin gets one of two: .5 against .5.
-    case = group([1, 1, 0, 0], [1, 0], formats=[1, 1, 1, 0])
-    assert shape_rewards(case, PAPER) == [2, 2, 1, 0]
+    # Four of five right, one answer without format; the twin's one answer is right: .8 against 1.
+    case = group([1, 1, 1, 1, 0], [1], formats=[1, 1, 1, 1, 0])
+    assert shape_rewards(case, PAPER) == [2, 2, 2, 2, 0]
     # The official rule pays 0.3 to the right answers.
+    assert shape_rewards(case, OFFICIAL) == pytest.approx([2.3, 2.3, 2.3, 2.3, 0])
+    # .5 against .5: both rules pay.
+    case = group([1, 1, 0, 0], [1, 0], formats=[1, 1, 1, 0])
+    assert shape_rewards(case, PAPER) == pytest.approx([2.3, 2.3, 1, 0])
     assert shape_rewards(case, OFFICIAL) == pytest.approx([2.3, 2.3, 1, 0])
     # .5 against 0: both rules pay.
     case = group([1, 1, 0, 0], [0, 0])
@@ -102,20 +110,22 @@ def test_rewards_by_hand():
 
 
 def test_who_counts_as_right():
-    """Partial credit above 0.1 is right: 0.1 itself is not."""
-    case = group([0.6, 0.1, 0.11, 0.0], [0.0, 0.0])
-    assert shape_rewards(case, PAPER) == pytest.approx([1.9, 1.1, 1.41, 1.0])
+    """Partial credit above 0.5 is right, in the code above 0.1: neither bound itself."""
+    case = group([0.6, 0.5, 0.11, 0.1], [0.0, 0.0])
+    assert shape_rewards(case, PAPER) == pytest.approx([1.9, 1.5, 1.11, 1.1])
+    assert shape_rewards(case, OFFICIAL) == pytest.approx([1.9, 1.8, 1.41, 1.1])
 
 
 def test_the_length_bonus_has_a_window():
-    """0.2 for right answers of 320 to 512 tokens, if at least two answers are right."""
+    """0.2 for right answers of 320 to 512 tokens; in the code if at least two are right."""
     lengths = [319, 320, 512, 513]
     case = group([1, 1, 1, 1], lengths=lengths)
     assert shape_rewards(case, PAPER) == pytest.approx([2.0, 2.2, 2.2, 2.0])
     wrong = group([1, 0, 1, 1], lengths=lengths)
     assert shape_rewards(wrong, PAPER) == pytest.approx([2.0, 1.0, 2.2, 2.0])
     single = group([0, 1, 0, 0], lengths=lengths)
-    assert shape_rewards(single, PAPER) == [1, 2, 1, 1]
+    assert shape_rewards(single, PAPER) == pytest.approx([1, 2.2, 1, 1])
+    assert shape_rewards(single, OFFICIAL) == [1, 2, 1, 1]
 
 
 def test_both_bonuses_add_up_and_the_twin_is_left_out():
@@ -180,9 +190,9 @@ def test_it_acts_under_batch_scaling():
 
 def test_it_acts_on_partial_credit():
     """With three values of accuracy the bonus lifts the right ones above the nearly wrong one."""
-    case = group([1.0, 0.5, 0.05, 0.0], [0, 0])
+    case = group([1.0, 0.6, 0.05, 0.0], [0, 0])
     paid, unpaid = shape_rewards(case, PAPER), without_bonus(case)
-    assert paid == pytest.approx([2.3, 1.8, 1.05, 1.0])
+    assert paid == pytest.approx([2.3, 1.9, 1.05, 1.0])
     change = by_group(paid)[1] - by_group(unpaid)[1]
     assert change > 0.05
 

@@ -39,6 +39,12 @@ def test_skills_of_one_kind_share_a_cluster():
     assert taxonomy(["a", "b"]) == {"a": {"a": 1.0}, "b": {"b": 1.0}}
 
 
+def test_each_cluster_is_named_by_a_member_of_its_own():
+    """The last one lies next to both centroids (cosines 0.781 and 0.839) but in one cluster."""
+    skills = taxonomy(["red speed", "blue", "shots", "shots red blue shots"], k=2)
+    assert list(skills) == ["shots", "shots red blue shots"]
+
+
 def test_a_sample_gets_its_closest_skills_and_wrong_conclusions_go():
     data = [
         sample("count red"),
