@@ -443,7 +443,7 @@ def test_video_mtr_must_answer_in_its_last_turn():
         (seek(8, 99), "'end' is 99, outside 0 to 48"),
         (seek(16, 8), "'start' 16 is not before"),
         ('<tool>{"name": "seek", "arguments": {"start": "x", "end": 1e999}}', "must be a number"),
-        ('<tool>{"name": "zoom", "arguments": {"time": 1, "box": [0, 0, 2, 1]}}', "outside 0 to 1"),
+        ('<tool>{"name": "zoom", "arguments": {"time": 1}}', "no tool 'zoom'. There are: seek."),
         ('<tool>{"name": "seek", "arguments": [1]}', "not an object"),
     ],
 )
@@ -455,19 +455,11 @@ def test_vital_gives_an_error_back_to_the_model_and_counts_it(call, error):
     assert error in said(generator.requests[1]) and seen(generator.requests[1]) is None
 
 
-def test_vital_reads_subtitles_and_zooms():
-    calls = [
-        '<tool>{"name": "subtitles", "arguments": {"start": 0, "end": 10}}</tool>',
-        '<tool>{"name": "zoom", "arguments": {"time": 3, "box": [0, 0, 0.5, 1]}}</tool>',
-        tagged("B"),
-    ]
-    cues = [{"start": 1.0, "end": 2.0, "text": "The box is blue."}]
-    sample = Sample(**{**SAMPLE.__dict__, "meta": {"subtitle_cues": cues}})
-    generator = ScriptedGenerator(lambda r, i: calls[len(r.messages) // 2])
-    answer = vital(sample, generator, context(rounds=5, frames=8, note_tokens=64))
-    assert said(generator.requests[1]) == "1.0s: The box is blue."
-    assert seen(generator.requests[2]).box == (0.0, 0.0, 0.5, 1.0)
-    assert answer.evidence == ((3.0, 3.0),)
+def test_vital_fetches_clips():
+    generator = ScriptedGenerator(lambda r, i: (seek(8, 16), tagged("B"))[len(r.messages) // 2])
+    answer = vital(SAMPLE, generator, context(rounds=5, frames=16, note_tokens=64))
+    assert answer.text == tagged("B") and answer.evidence == ((8.0, 16.0),)
+    assert [m.shows.frames for m in generator.requests[1].messages if m.shows] == [16, 16]
 
 
 def test_dive_explores_the_best_part_first_and_goes_on_in_doubt():

@@ -155,7 +155,7 @@ def test_a_tool_call_that_is_no_json_and_frames_outside_the_video(evaluated, ser
     said = [
         "<tool>{broken</tool>",
         call("seek", start=0, end=999),
-        call("zoom", time=-1, box=[0, 0, 1, 1]),
+        call("seek", start=-1, end=2),
         "<answer>A</answer>",
     ]
     server.answer = lambda body, _: reply(body, said[len(body["messages"]) // 2])
@@ -165,7 +165,7 @@ def test_a_tool_call_that_is_no_json_and_frames_outside_the_video(evaluated, ser
     for line in path.read_text().splitlines():
         steps = json.loads(line)["trace"]
         assert [s["step"] for s in steps] == ["error"] * 3
-        faults = ("not JSON", "'end' is 999, outside 0 to", "'time' is -1, outside 0 to")
+        faults = ("not JSON", "'end' is 999, outside 0 to", "'start' is -1, outside 0 to")
         assert all(f in s["message"] for f, s in zip(faults, steps, strict=True))
     # One that never answers is cut off after its turns, and is read as it is: as nothing.
     server.answer = lambda body, _: reply(body, said[0])
