@@ -36,6 +36,7 @@ NO_VARIANT = {
     ("museg", "Segment matching"): "the paper's formulas were not to be had; ours is the code's",
     ("museg", "Form of the answer"): "both are read and scored alike",
     ("museg", "Prompt of the two phases"): "ours is the official code's",
+    ("pixel_reasoner", "Which answers are right"): "answers are in tags here, not in a box",
     ("rrpo", "Phrases without an unmarked token"): "both rules agree on our pairs",
     ("rrpo", "Sign of the KL term"): "a misprint: the formula would train away from the reference",
     ("rrpo", "Where rejected answers come from"): "the official program is not released",
@@ -52,15 +53,17 @@ NO_VARIANT = {
     ("tw_grpo", "What the weights compare"): "the paper's words and the code's formula agree",
     ("tw_grpo", "Share of inverted questions"): "no share in either source",
     ("univg_r1", "Form of the answer"): "all forms are read and scored alike",
+    ("vau_r1", "Reward of a class"): "a prompt; the rewards agree",
+    ("vau_r1", "Videos in which nothing is unusual"): "ours is the official code's",
     ("veripo", "The verifier"): "the official training code is not released",
     ("veripo", "Easy questions between rounds"): "the official training code is not released",
-    ("viarl", "KL in the reward"): "the code's estimator is not in our notes",
+    ("viarl", "KL in the reward"): "a fault: in the code padding leaks into the returns",
     ("video_skill_cot", "Experts"): "the official code generates data alone",
     ("video_skill_cot", "Skill descriptions"): "the official code needs the keys of two services",
     ("video_r1", "Clip of the ratio"): "with one update a batch no clip acts",
     ("videochat_r1", "What is asked of the thought"): "no reward looks at the tags",
     ("videoqa_sc", "Training settings"): "the official training code is not released",
-    ("videorft", "What is compared with the frames"): "the paper gives no rule to find that part",
+    ("videorft", "What is compared with the frames"): "the paper does not publish M",
 }
 """(method, topic) -> why there is no variant although the official code says something else."""
 
