@@ -76,8 +76,8 @@ def questions(videos: list[str]) -> list[Request]:
 
 def engine(name: str, checkpoint: Path) -> Any:
     """A generator on the workload's model, with a reader that remembers nothing yet."""
+    from reproductions.shared.data import clip_reader
     from reproductions.shared.models.load import load_processor
-    from reproductions.shared.run import clip_reader
 
     read = clip_reader(spec(), own=True)
     if name == "vllm":

@@ -79,6 +79,11 @@ def means(
     }
 
 
+def item_means(samples: Sequence[Sample], graded: Sequence[Graded]) -> dict[str, Number]:
+    """`Shape.numbers` of shapes whose scores are means over the items."""
+    return means(graded)
+
+
 @dataclass(frozen=True)
 class Shape:
     """How answers of one form are read and scored.

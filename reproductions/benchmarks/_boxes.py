@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import reduce
 from typing import Any
 
-from reproductions.benchmarks._base import Graded, Number, Rule, Shape, means
+from reproductions.benchmarks._base import Graded, Number, Rule, Shape, item_means, means
 from reproductions.benchmarks._spans import part
 from reproductions.metrics import tracking
 from reproductions.metrics.j_and_f import (
@@ -23,7 +23,7 @@ from reproductions.metrics.j_and_f import (
     from_rows,
     region_j,
 )
-from reproductions.metrics.v_iou import box_iou, v_iou
+from reproductions.metrics.v_iou import box_iou, corners, v_iou
 from reproductions.shared.method import Sample
 from reproductions.shared.rewards.boxes import literal
 from reproductions.shared.rewards.tags import find_tag
@@ -130,11 +130,6 @@ def _gold(sample: Sample) -> dict[float, Box]:
     return {frame: list(v) for k, v in tube.items() if (frame := _frame(k)) is not None}
 
 
-def corners(box: Box) -> Box:
-    """[x, y, width, height] as corners."""
-    return [box[0], box[1], box[0] + box[2], box[1] + box[3]]
-
-
 def tube_gold(value: Any, options: Sequence[str] = ()) -> str:
     """A logged gold tube or track as JSON {frame: box}; ValueError if it holds no box."""
     tube = tube_of(value)
@@ -228,10 +223,6 @@ def _v_star(sample: Sample, prediction: Any) -> Graded:
     return Graded(None if wrong else f"{len(told)} boxes", values, wrong)
 
 
-def _means(samples: Sequence[Sample], graded: Sequence[Graded]) -> dict[str, Number]:
-    return means(graded)
-
-
 TUBE = Shape(
     name="tube",
     rules={
@@ -240,7 +231,7 @@ TUBE = Shape(
         "v_star": _v_star,
     },
     better="corners",
-    numbers=_means,
+    numbers=item_means,
     gold=tube_gold,
 )
 
@@ -277,7 +268,7 @@ def _track_numbers(samples: Sequence[Sample], graded: Sequence[Graded]) -> dict[
     The toolkit (got-10k/toolkit @62b8fa0) also cuts boxes at the image and leaves out frames
     without a visible target; a log does not say either.
     """
-    found = {k: v for k, v in _means(samples, graded).items() if k != "frames"}
+    found = {k: v for k, v in means(graded).items() if k != "frames"}
     frames = sum(g.values["frames"] for g in graded)
     for name in ("AO", "SR@0.5"):
         total = sum(g.values[name] * g.values["frames"] for g in graded)
@@ -400,4 +391,4 @@ def _segmented(sample: Sample, prediction: Any) -> Graded:
     return Graded(f"{len(pred)} masks" if pred and not note else None, values, note)
 
 
-MASK = Shape("mask", {"davis": _segmented}, "davis", _means, masks_gold)
+MASK = Shape("mask", {"davis": _segmented}, "davis", item_means, masks_gold)

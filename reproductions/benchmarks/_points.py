@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from reproductions.benchmarks._base import Graded, Number, Shape
+from reproductions.benchmarks._base import Graded, Number, Shape, means
 from reproductions.benchmarks._boxes import data_of
 from reproductions.benchmarks._open import text_gold
 from reproductions.benchmarks._spans import part
@@ -44,12 +44,6 @@ def _points(sample: Sample, prediction: Any) -> Graded:
 _COUNTS = {"supported": 0.0, "said": 0.0, "covered": 0.0, "asked": 0.0}
 
 
-def _means(samples: Sequence[Sample], graded: Sequence[Graded]) -> dict[str, Number]:
-    n = len(graded)
-    names = ("F1", "precision", "recall")
-    return {k: Number(sum(g.values[k] for g in graded) / n if n else 0.0, n) for k in names}
-
-
 def _pooled(samples: Sequence[Sample], graded: Sequence[Graded]) -> dict[str, Number]:
     """Over all points at once; F1 is that of the pooled precision and recall."""
     total = {k: int(sum(g.values[k] for g in graded)) for k in _COUNTS}
@@ -70,5 +64,5 @@ def _shape(numbers: Callable[[Sequence[Sample], Sequence[Graded]], dict[str, Num
     )  # fmt: skip
 
 
-POINTS = _shape(_means)
+POINTS = _shape(lambda _, graded: means(graded, names=("F1", "precision", "recall")))
 POOLED = _shape(_pooled)

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from reproductions.benchmarks._base import Benchmark, Split
-from reproductions.benchmarks._boxes import TRACK, corners
+from reproductions.benchmarks._boxes import TRACK
 from reproductions.benchmarks._files import FileProblem, read_records
+from reproductions.metrics.v_iou import corners
 from reproductions.shared.method import Sample
 
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from reproductions.benchmarks._base import Benchmark, Split
-from reproductions.benchmarks._boxes import TUBE, corners
+from reproductions.benchmarks._boxes import TUBE
+from reproductions.metrics.v_iou import corners
 from reproductions.shared.method import Sample
 
 

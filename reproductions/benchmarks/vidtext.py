@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from reproductions.benchmarks._base import Benchmark, Graded, Rule, Shape, Split, means
+from reproductions.benchmarks._base import Benchmark, Graded, Rule, Shape, Split, item_means
 from reproductions.benchmarks._choice import CHOICE, ask, mcq
 from reproductions.benchmarks._open import final, text_gold
 from reproductions.benchmarks._spans import SPAN, moment
@@ -104,7 +104,7 @@ def _all_three(sample: Sample, prediction: Any) -> Graded:
 
 
 def _shape(name: str, rule: Rule) -> Shape:
-    return Shape(name, {name: rule}, name, lambda _, graded: means(graded), text_gold)
+    return Shape(name, {name: rule}, name, item_means, text_gold)
 
 
 def _benchmark(

@@ -11,6 +11,7 @@ __all__ = [
     "box_accuracy",
     "box_iou",
     "centre_distance",
+    "corners",
     "m_v_iou",
     "overlap_success_rate",
     "track_iou",
@@ -19,6 +20,11 @@ __all__ = [
     "v_star_am",
     "v_star_lgm",
 ]
+
+
+def corners(box: Sequence[float]) -> list[float]:
+    """[x, y, width, height] as corners."""
+    return [box[0], box[1], box[0] + box[2], box[1] + box[3]]
 
 
 def v_iou(pred: Mapping[float, Box], gold: Mapping[float, Box]) -> float:

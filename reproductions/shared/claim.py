@@ -16,28 +16,20 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from reproductions.shared.evaluation.cards import (
-    card_cost,
-    finite_interval,
-    read_card,
-    write_card,
-)
+from reproductions.shared.evaluation.cards import card_cost, finite_interval, read_card, write_card
 from reproductions.shared.evaluation.runner import cost_of
-from reproductions.shared.evaluation.statistics import (
-    mean_interval_over_seeds,
-    paired_seed_test,
-)
+from reproductions.shared.evaluation.statistics import mean_interval_over_seeds, paired_seed_test
 from reproductions.shared.evaluation.strategies import SELF_CONSISTENCY
 from reproductions.shared.files import write_json
 from reproductions.shared.method import Method
-from reproductions.shared.run import (
+from reproductions.shared.run import run
+from reproductions.shared.settings import (
     Options,
     RunError,
     complete,
     find_method,
     preset_path,
     read_config,
-    run,
     settings_of,
 )
 from vidpost.catalog.models import Claim

@@ -8,19 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from reproductions.shared import processes
-from reproductions.shared.method import Method
-from reproductions.shared.run import (
+from reproductions.shared.data import clip_reader, examples_of, held_out, load_data
+from reproductions.shared.method import Method, Sample
+from reproductions.shared.settings import (
     Options,
     RunError,
-    clip_reader,
     complete,
     device,
-    examples_of,
     find_method,
     frame_spec,
-    held_out,
     limit_threads,
-    load_data,
     options_of,
     read_config,
 )
@@ -31,10 +28,24 @@ from vidpost.catalog.preset import Preset
 class Finished:
     """A run folder opened again: its settings, its method over the baseline, its checkpoints."""
 
+    folder: Path
     preset: Preset
     options: Options
     method: Method
     checkpoints: dict[str, Path]
+
+    def checkpoint(self, name: str | None) -> tuple[str, Path, Path]:
+        """(its name, its folder, what its stage started from); None is the last one.
+
+        Raises:
+            RunError: There is none of that name.
+        """
+        names, folders = list(self.checkpoints), list(self.checkpoints.values())
+        name = name or names[-1]
+        if name not in names:
+            raise RunError(f"{self.folder}: no checkpoint '{name}'. It has: {', '.join(names)}.")
+        place = names.index(name)
+        return name, folders[place], folders[max(0, place - 1)]
 
 
 def open_run(folder: Path) -> Finished:
@@ -54,9 +65,8 @@ def open_run(folder: Path) -> Finished:
         raise RunError(
             f"{folder}: no trained checkpoint yet. Finish it: vidpost run --resume {folder}"
         )
-    return Finished(
-        Preset.model_validate(config["settings"]), options_of(config, folder), whole, checkpoints
-    )
+    preset = Preset.model_validate(config["settings"])
+    return Finished(folder, preset, options_of(config, folder), whole, checkpoints)
 
 
 def evaluate_run(
@@ -83,22 +93,12 @@ def evaluate_run(
     Raises:
         RunError: No such run or checkpoint, or unusable records.
     """
-    from reproductions.shared.evaluation.outcome import (
-        SCORE,
-        answers,
-        identity,
-        protocol_of,
-        summarise,
-    )
-    from reproductions.shared.evaluation.strategies import engine_of, strategies
-    from reproductions.shared.inference.lazy import LazyGenerator
+    from reproductions.shared.evaluation.outcome import answers, identity, protocol_of, summarise
 
     found = open_run(folder)
     if processes.count() > 1:
         processes.join(device())
-    name = checkpoint or list(found.checkpoints)[-1]
-    if name not in found.checkpoints:
-        raise RunError(f"{folder}: no checkpoint '{name}'. It has: {', '.join(found.checkpoints)}.")
+    name, source, before = found.checkpoint(checkpoint)
     preset = found.preset if seed is None else found.preset.model_copy(update={"seed": seed})
     where = folder / "evaluations" / (data.stem if data else f"seed-{preset.seed}")
     if data is not None:
@@ -112,28 +112,16 @@ def evaluate_run(
     samples = samples[:limit]
     spec = frame_spec(preset, preset.evaluate.frames)
     limit_threads(preset)
-    weights = identity(found.checkpoints[name])
     read = clip_reader(spec, own=name_of_data == "synthetic")
-    protocol = protocol_of(found.method, preset, samples, spec)
-    records = {
-        name: answers(
-            name, found.checkpoints[name], weights, found.method, preset, samples, where, read,
-            device(), protocol,
-        )
-    }  # fmt: skip
-    if found.method.decode is not None:
-        shows = preset.decode is not None and preset.decode.examples is not None
-        solved = examples_of(load_data(found.preset, options, where)) if shows else []
+    examples: list[Sample] = []
+    if found.method.decode is not None and preset.decode and preset.decode.examples is not None:
         asked = {s.id for s in samples}
-        before = list(found.checkpoints.values())
-        before = before[max(0, before.index(found.checkpoints[name]) - 1) :]
-        engine = engine_of(found.checkpoints[name], found.method, preset, read, device())
-        records |= strategies(
-            name, engine, found.method, preset, samples, SCORE, where,
-            f"{protocol.fingerprint()}/{weights}", records[name],
-            [s for s in solved if s.id not in asked],
-            LazyGenerator(lambda: engine_of(before[0], found.method, preset, read, device())),
-        )  # fmt: skip
+        solved = examples_of(load_data(found.preset, options, where))
+        examples = [s for s in solved if s.id not in asked]
+    records = answers(
+        name, source, identity(source), found.method, preset, samples, where, read, device(),
+        protocol_of(found.method, preset, samples, spec), before=before, examples=examples,
+    )  # fmt: skip
     return summarise(records) | {
         "predictions": str(where / "predictions" / f"{list(records)[-1]}.jsonl"),
         "data": name_of_data,
@@ -153,7 +141,7 @@ def parity_of(folder: Path) -> Any:
     found = open_run(folder)
     preset = found.preset
     limit_threads(preset)
-    source = list(found.checkpoints.values())[-1]
+    _, source, _ = found.checkpoint(None)
     questions, name = held_out(preset, found.options, folder)
     model = load_model(source, preset.model, device=device())
     read = clip_reader(frame_spec(preset), own=name == "synthetic")

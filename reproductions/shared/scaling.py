@@ -1,8 +1,8 @@
 """A preset on more or fewer GPUs: memory of each by part, seconds of a step by phase, hours.
 
-Everything follows from the plan (plan.py) of the same preset with another number of devices. What
-an optimiser step takes stays the preset's: fewer GPUs accumulate more. Where there are more GPUs
-than micro-batches the step grows, and the hours are those of the same number of samples.
+Everything follows from the estimate (estimate.py) of the same preset with another number of
+devices. What an optimiser step takes stays the preset's: fewer GPUs accumulate more. Where there
+are more GPUs than micro-batches the step grows, and the hours are those of as many samples.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from reproductions.shared.devices import DEVICES
+from reproductions.shared.estimate import StagePlan, train_plan
 from reproductions.shared.method import Method
 from reproductions.shared.models.sizes import architecture_of
-from reproductions.shared.plan import DEVICES, StagePlan, train_plan
 from vidpost.catalog.preset import Preset
 
 COUNTS = (1, 4, 8, 16, 64)
@@ -217,7 +218,7 @@ def render(found: Sequence[Layout], like: str) -> Any:
 
 def main(method: str) -> None:
     """Print the tables of a method's paper preset as Markdown, for docs/scaling.md."""
-    from reproductions.shared.run import Options, complete, find_method, settings_of
+    from reproductions.shared.settings import Options, complete, find_method, settings_of
 
     chosen = complete(find_method(method))
     print(markdown(layouts(settings_of(chosen, Options(preset="paper")), chosen), "H100"))

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from reproductions.shared import processes
+from reproductions.shared.data import clip_reader
 from reproductions.shared.evaluation.cards import WEIGHT_FILES, weights_sha256
 from reproductions.shared.evaluation.protocol import prompt_hash
 from reproductions.shared.evaluation.strategies import chooser, contexts, engine_of, sampling_of
@@ -36,10 +37,9 @@ from reproductions.shared.inference.turns import reading
 from reproductions.shared.inference.vllm import EngineError, VLLMGenerator
 from reproductions.shared.method import Method, Sample
 from reproductions.shared.models.encode import Encoder
-from reproductions.shared.run import (
+from reproductions.shared.settings import (
     Options,
     RunError,
-    clip_reader,
     complete,
     device,
     find_method,
@@ -247,14 +247,54 @@ def open_source(
                 f"away, and give a run of {whole.id} as the model."
             )
         given = dict(overrides or {})
-        folder = None if url else Path(model)
-        if folder is not None and (folder / "config.yaml").is_file():
-            return _of_run(model, whole, engine, frames, checkpoint, given, own, progress)
-        if checkpoint is not None:
+        place = Path(model)
+        found = open_run(place) if not url and (place / "config.yaml").is_file() else None
+        name, weights, before = "published", place, place
+        if found is not None:
+            name, weights, before = found.checkpoint(checkpoint)
+            preset = method_settings(whole, found.preset, given)
+            # The wording is what the checkpoint was trained on; frames the method's, if it says.
+            shown = whole.frames or found.method.frames
+            whole = replace(whole, prompt=found.method.prompt, frames=shown)
+        elif checkpoint is not None:
             raise SourceError(f"--checkpoint: {model} is no run folder. Leave it away.")
-        return _published(model, whole, engine, frames, served, revision, given, own, progress)
+        else:
+            preset = _published(model, whole, engine, served, revision, given)
+        preset, spec = _with_frames(preset, frames)
+        read = clip_reader(spec, own)
+        limit_threads(preset)
+        at = model if found is None else weights
+        generator, encoder = _open(at, whole, preset, read, engine, served, progress)
     except (RunError, ServerError, EngineError, CatalogError) as error:
         raise SourceError(str(error)) from None
+    folder = weights.is_dir() and engine != "server"
+    sha = weights_sha256(weights) if folder else None
+    if found is not None:
+        title = f"{place.resolve().name} ({name})"
+        tiny = preset.model.id == "tiny"
+        frozen = LazyGenerator(lambda: engine_of(before, whole, preset, read, device()))
+    else:  # a card names no machine
+        title = f"{generator.model} at {generator.url}" if engine == "server" else model
+        title = place.resolve().name if folder else title
+        files = [f for p in WEIGHT_FILES for f in weights.glob(p)] if folder else []
+        tiny = 0 < sum(f.stat().st_size for f in files) < TINY_BYTES
+    return Source(
+        name=title,
+        identity=sha or (title if engine == "server" else f"{model}@{revision or 'main'}"),
+        engine=engine,
+        generator=generator,
+        encoder=encoder,
+        method=whole,
+        preset=preset,
+        preset_name="mini" if found is not None and tiny else "paper",
+        spec=spec,
+        checkpoint=name,
+        sha256=sha,
+        tiny=tiny,
+        frozen=frozen if found is not None else None,
+        run=place if found is not None else None,
+        overrides=given,
+    )
 
 
 def method_settings(method: Method, preset: Preset, overrides: Mapping[str, Any]) -> Preset:
@@ -289,97 +329,25 @@ def _with_frames(preset: Preset, frames: int | None) -> tuple[Preset, FrameSpec]
     return preset, frame_spec(preset, chosen)
 
 
-def _of_run(
-    model: str,
-    whole: Method,
-    engine: str,
-    frames: int | None,
-    checkpoint: str | None,
-    overrides: Mapping[str, Any],
-    own: bool,
-    progress: Callable[[int], None] | None,
-) -> Source:
-    found = open_run(Path(model))
-    name = checkpoint or list(found.checkpoints)[-1]
-    if name not in found.checkpoints:
-        known = ", ".join(found.checkpoints)
-        raise SourceError(f"{model}: no checkpoint '{name}'. It has: {known}.")
-    weights = found.checkpoints[name]
-    preset = method_settings(whole, found.preset, overrides)
-    preset, spec = _with_frames(preset, frames)
-    # The wording is what the checkpoint was trained on; frames are the method's, if it says.
-    whole = replace(whole, prompt=found.method.prompt, frames=whole.frames or found.method.frames)
-    read = clip_reader(spec, own)
-    limit_threads(preset)
-    kind = device()
-    earlier = list(found.checkpoints.values())
-    before = earlier[max(0, earlier.index(weights) - 1)]
-    generator, encoder = _open(weights, whole, preset, read, engine, None, progress)
-    return Source(
-        name=f"{Path(model).resolve().name} ({name})",
-        identity=(sha := weights_sha256(weights)),
-        engine=engine,
-        generator=generator,
-        encoder=encoder,
-        method=whole,
-        preset=preset,
-        preset_name="mini" if preset.model.id == "tiny" else "paper",
-        spec=spec,
-        checkpoint=name,
-        sha256=sha,
-        tiny=preset.model.id == "tiny",
-        frozen=LazyGenerator(lambda: engine_of(before, whole, preset, read, kind)),
-        run=Path(model),
-        overrides=overrides,
-    )
-
-
 def _published(
     model: str,
     whole: Method,
     engine: str,
-    frames: int | None,
     served: str | None,
     revision: str | None,
     overrides: Mapping[str, Any],
-    own: bool,
-    progress: Callable[[int], None] | None,
-) -> Source:
-    local = engine != "server" and Path(model).is_dir()
-    family = _family(model, revision, served, engine)
+) -> Preset:
+    """The settings of a method's paper, for a model that no run of ours has made."""
     settings = settings_of(whole, Options(preset="paper"))
-    kind = device()
     keys: dict[str, Any] = {
         "model.id": served or model,
-        "model.family": family,
+        "model.family": _family(model, revision, served, engine),
         "model.revision": revision or "main",
-        "hardware.device": kind,
+        "hardware.device": device(),
     }
-    if kind == "cpu":
+    if device() == "cpu":
         keys["model.dtype"] = "float32"
-    preset = override(settings.model_dump(mode="json"), {**keys, **overrides}, "settings")
-    preset, spec = _with_frames(preset, frames)
-    read = clip_reader(spec, own)
-    generator, encoder = _open(model, whole, preset, read, engine, served, progress)
-    sha = weights_sha256(Path(model)) if local else None
-    name = f"{generator.model} at {generator.url}" if engine == "server" else model
-    name = Path(model).resolve().name if local else name  # a card names no machine
-    identity = sha or (name if engine == "server" else f"{model}@{revision or 'main'}")
-    size = sum(f.stat().st_size for p in WEIGHT_FILES for f in Path(model).glob(p)) if local else 0
-    return Source(
-        name=name,
-        identity=identity,
-        engine=engine,
-        generator=generator,
-        encoder=encoder,
-        method=whole,
-        preset=preset,
-        preset_name="paper",
-        spec=spec,
-        sha256=sha,
-        tiny=0 < size < TINY_BYTES,
-        overrides=overrides,
-    )
+    return override(settings.model_dump(mode="json"), {**keys, **overrides}, "settings")
 
 
 def _open(

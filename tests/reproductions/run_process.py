@@ -158,7 +158,7 @@ def _shard_on_cpus() -> None:
 def _arm(stop: Stop) -> None:
     """Replace one function so that the process ends at `stop`."""
     from reproductions.shared.evaluation import strategies
-    from reproductions.shared.training import stage
+    from reproductions.shared.training import callbacks, stage
     from reproductions.shared.training.grpo import VideoGRPOTrainer
 
     def end() -> None:
@@ -182,22 +182,24 @@ def _arm(stop: Stop) -> None:
         return Path(args.output_dir).name == stop.name and state.global_step == stop.step
 
     if stop.where == "step":
-        after(stage.MarkComplete, "on_step_end", lambda me, a, s, c, **_: of_stage(a, s))
+        after(callbacks.MarkComplete, "on_step_end", lambda me, a, s, c, **_: of_stage(a, s))
     elif stop.where in ("saving", "saved"):
         first = stop.where == "saving"
-        after(stage.MarkComplete, "on_save", lambda me, a, s, c, **_: of_stage(a, s), before=first)
+        after(
+            callbacks.MarkComplete, "on_save", lambda me, a, s, c, **_: of_stage(a, s), before=first
+        )
     elif stop.where == "rollout":
         matches = lambda me, *_: me.state.global_step + 1 == stop.step  # noqa: E731
         after(VideoGRPOTrainer, "_log_rollouts", matches)
     elif stop.where == "final":
-        real = stage._save_final
+        real = stage.save_final
 
         def save(trainer: Any, preset: Any, processor: Any, start: Any, final: Path) -> None:
             if final.parent.name == stop.name:
                 after(type(processor), "save_pretrained", lambda *_, **__: True)
             real(trainer, preset, processor, start, final)
 
-        stage._save_final = save
+        stage.save_final = save
     elif stop.where == "evaluating":
         real_evaluate = strategies.evaluate
 

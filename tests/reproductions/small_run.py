@@ -29,7 +29,7 @@ def write_run(folder: Path, checkpoint: Path, method: str = "decode", **override
         method: Id.
         **overrides: Keys of the preset, with "__" for ".".
     """
-    from reproductions.shared.run import Options, find_method, settings_of
+    from reproductions.shared.settings import Options, find_method, settings_of
 
     keys = {
         "evaluate.max_new_tokens": 6,

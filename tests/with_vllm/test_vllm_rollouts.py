@@ -16,7 +16,8 @@ from safetensors.torch import load_file
 
 from reproductions.shared.inference.engine import Request, Sampling
 from reproductions.shared.inference.hf import HFGenerator
-from reproductions.shared.inference.server import PolicyServer, ServerError
+from reproductions.shared.inference.policy_server import PolicyServer
+from reproductions.shared.inference.server import ServerError
 from reproductions.shared.inference.vllm import VLLMGenerator
 from reproductions.shared.method import Context
 from reproductions.shared.training.forward import Part, score_packed
@@ -139,7 +140,8 @@ def test_weights_of_another_model_are_refused(served_policy, checkpoints):
 def test_a_run_takes_its_rollouts_from_vllm(tmp_path, monkeypatch):
     """`--set hardware.rollout_engine=vllm_colocate`, from settings to checkpoint."""
     from reproductions.baselines.grpo import method as grpo
-    from reproductions.shared.run import Options, run
+    from reproductions.shared.run import run
+    from reproductions.shared.settings import Options
 
     calls = []
     real = VLLMGenerator.generate

@@ -6,7 +6,8 @@ Baseline: dpo
 Delta: build_group pairs the right answer with the model's own answer on a disturbed video; loss
     takes the margin over the differing phrases alone and adds a token-wise KL to the reference.
 Not reproduced: phrases marked by a language model (they come from a token diff here, as in the
-    authors' code for VideoChat2) and blackened frames (masked frames are left out).
+    authors' code for VideoChat2) and the square that hides a part of every frame (a part of the
+    frames is left out instead, because a view chooses frames and does not paint on them).
 """
 
 from typing import TYPE_CHECKING
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from reproductions.shared.training.preference import PairTokens
 
 ALPHA = 0.01  # weight of the KL; pritamqu/RRPO@a905573 scripts/llavavideo/run.sh, LOSS_ALPHA
-MASKED = (0.25, 0.5)  # share of the frames that is hidden, arXiv 2504.12083, data generation
+MASKED = (0.25, 0.5)  # share that is hidden, arXiv 2504.12083, data generation; here of the frames
 
 
 def build_group(sample: Sample, context: Context) -> list[Rollouts]:

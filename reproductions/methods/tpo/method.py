@@ -15,8 +15,8 @@ from collections.abc import Sequence
 
 from reproductions.shared.method import Context, Method, Rollouts, Sample
 
-LOCALISED = 0.5  # share of localised pairs; our choice, the paper's split is not published
-THINNED = 4  # every 4th frame stays; our choice, ruili33/TPO@6c43c58 README: "sparse downsampled"
+LOCALISED = 0.5  # share of localised pairs; our choice, the paper's split was not found
+THINNED = 4  # every 4th frame stays; our choice, the figure of ruili33/TPO@6c43c58 keeps every 2nd
 
 
 def segments(sample: Sample) -> list[tuple[float, float]]:

@@ -6,10 +6,10 @@ Baseline: sft
 Delta: prepare_data clusters the described skills into a taxonomy, gives each sample its closest
     skills and drops rationales that conclude wrongly; format_target names the skills and numbers
     the steps of the rationale, so that the model first says which expertise it needs.
-Not reproduced: one adapter for each group of skills and the routing between them (one model learns
-    all skills, and the named skill is the routing), skills described and rationales written by a
-    language model (those of the data are used), sentence embeddings (word counts here), and the
-    check of each single step by a language model.
+Not reproduced: one adapter for each group of skills, the routing between them (one model learns all
+    skills, and the named skill is the routing) and their second loss, on answers alone; skills
+    described and rationales written by a language model (those of the data are used), sentence
+    embeddings (word counts here), and a language model's check of what bears on the answer.
 """
 
 import math

@@ -14,74 +14,30 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
-import random
 import re
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import fmean
 from textwrap import shorten
 from typing import Any
 
 from reproductions.shared import processes
-from reproductions.shared.evaluation.cards import (
-    card_cost,
-    finite_interval,
-    run_facts,
-    write_card,
-)
+from reproductions.shared.evaluation.cards import card_cost, run_facts, write_card
+from reproductions.shared.evaluation.headline import BenchmarkError, headline_of, interval_of
 from reproductions.shared.evaluation.protocol import build_protocol
 from reproductions.shared.evaluation.runner import cost_of, evaluate, shard_of
-from reproductions.shared.evaluation.statistics import score_interval
 from reproductions.shared.files import write_json, write_text
 from reproductions.shared.inference.engine import Generator, Sampling
 from reproductions.shared.method import Sample
 from reproductions.shared.video.spec import FrameSpec
 from vidpost.catalog.models import Protocol
 
-RESAMPLES = 400
-"""Draws of the bootstrap over videos, for scores that are no mean of the items' values."""
 SHOWN = 5
 """Missing videos that a card names; missing.json has all."""
 KINDS = 3
 """Kinds of failure that a card names; predictions.jsonl has all."""
-
-CORPUS = ("CIDEr", *(f"BLEU-{n}" for n in range(1, 5)))
-"""Scores of a set as a whole: each draw of a bootstrap would take as long as the scoring."""
-
-METRICS: dict[str, tuple[str, ...]] = {
-    "acc_at_gqa": ("Acc@GQA",),
-    "acc_at_iou": ("Acc@IoU",),
-    "accuracy": ("accuracy",),
-    "average_overlap": ("AO",),
-    "bleu": ("BLEU-4",),
-    "cider": ("CIDEr",),
-    "circular_accuracy": ("circular accuracy",),
-    "f1": ("F1",),
-    "group_score": ("group score",),
-    "j_and_f": ("J&F",),
-    "macro_accuracy": ("macro accuracy", "mean over modes", "overall"),
-    "map_at_iou": ("mAP",),
-    "meteor": ("METEOR",),
-    "miou": ("mIoU",),
-    "multi_binary_accuracy": ("multi-binary accuracy",),
-    "ndcg": ("NDCG",),
-    "nonlinear_group_score": ("group score",),
-    "pair_accuracy": ("pair accuracy",),
-    "pauc": ("PAUC",),
-    "recall_at_iou": ("R@1 IoU=0.3",),
-    "rouge": ("ROUGE-L",),
-    "soda_c": ("SODA_c",),
-    "token_f1": ("F1",),
-    "v_iou": ("m_vIoU",),
-}
-"""Metric id -> names of the numbers that are this metric, the preferred one first."""
-
-
-class BenchmarkError(Exception):
-    """A benchmark cannot be asked or scored as wanted."""
 
 
 @dataclass(frozen=True)
@@ -298,26 +254,6 @@ def grade_all(rule: Any, samples: Sequence[Sample], answers: Sequence[Any]) -> l
     return found
 
 
-def headline_of(benchmark: Any, numbers: Mapping[str, Any]) -> tuple[str, str]:
-    """(metric id, name of the number) of the score that stands for a benchmark.
-
-    The first of the benchmark's metrics that was computed; where none was, what the first number
-    is: a published metric may need a judge, or fields that the questions lack.
-
-    Raises:
-        BenchmarkError: Nothing here says what metric the first number is.
-    """
-    for metric in benchmark.metrics:
-        for name in METRICS.get(metric, ()):
-            if name in numbers:
-                return metric, name
-    first = next(iter(numbers), "")
-    for metric, names in METRICS.items():
-        if first in names and metric != "f1":  # of texts without a judge: F1 of their words
-            return metric, first
-    raise BenchmarkError(f"{benchmark.id}: no metric is known for the number '{first}'.")
-
-
 def _unread(sample: Sample, graded: Any) -> bool:
     """Whether a rule understood nothing; some hand on the whole answer where no letter is."""
     read = graded.read
@@ -371,41 +307,6 @@ def _write(
             row |= {"read": one.read, "score": value, "values": dict(one.values), "note": one.note}
         rows.append(json.dumps(row, ensure_ascii=False, default=str) + "\n")
     write_text(folder / "predictions.jsonl", "".join(rows))
-
-
-def interval_of(
-    benchmark: Any, samples: Sequence[Sample], graded: Sequence[Any], name: str
-) -> tuple[tuple[float, float] | None, str]:
-    """95 % interval of the number `name`, and how it was computed.
-
-    A mean of the items' values takes the interval of a mean; any other score is computed again on
-    resampled videos.
-    """
-    if name in CORPUS:
-        return None, "none: a score of the whole set"
-    number = benchmark.numbers(samples, graded)[name]
-    clusters = [s.video or s.id for s in samples]
-    values = [g.values.get(name) for g in graded]
-    if all(v is not None for v in values) and abs(fmean(values) - number.value) < 1e-9:
-        found = score_interval(values, clusters)
-        return finite_interval(found.low, found.high), found.method
-    videos: dict[str, list[int]] = {}
-    for i, video in enumerate(clusters):
-        videos.setdefault(video, []).append(i)
-    if len(videos) < 2:
-        return None, "none: one video"
-    rng, drawn = random.Random(0), []
-    groups = list(videos.values())
-    for _ in range(RESAMPLES):
-        chosen = [i for group in rng.choices(groups, k=len(groups)) for i in group]
-        some = benchmark.numbers([samples[i] for i in chosen], [graded[i] for i in chosen])
-        if name in some:
-            drawn.append(some[name].value)
-    drawn.sort()
-    if not drawn:
-        return None, "none"
-    ends = drawn[int(0.025 * len(drawn))], drawn[min(len(drawn) - 1, int(0.975 * len(drawn)))]
-    return finite_interval(*ends), f"bootstrap over {len(videos)} videos, {len(drawn)} draws"
 
 
 def _grouped(

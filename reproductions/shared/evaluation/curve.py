@@ -133,7 +133,6 @@ def default_budgets(value: int, knob: str) -> list[int]:
 
 
 def sweep(
-    generator: Generator,
     samples: Sequence[Sample],
     budgets: Sequence[Budget],
     score: RewardFunction,
@@ -149,7 +148,6 @@ def sweep(
     """Measure all points.
 
     Args:
-        generator: The engine; asked only through `cached`.
         samples: The questions.
         budgets: The points; one greedy answer is measured in any case.
         score: Accuracy with TRL's reward signature.

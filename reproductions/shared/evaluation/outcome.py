@@ -77,20 +77,12 @@ def conclude(
     protocol = protocol_of(method, preset, samples, spec)
     records: dict[str, list[dict[str, Any]]] = {}
     weights = {name: identity(source) for name, source in checkpoints.items()}
-    for name, source in checkpoints.items():
-        records[name] = answers(
-            name, source, weights[name], method, preset, samples, folder, read, device, protocol
-        )
     last = list(checkpoints)[-1]
-    source = checkpoints[last]
-    if method.decode is not None:
-        generator = engine_of(source, method, preset, read, device)
-        key = f"{protocol.fingerprint()}/{weights[last]}"
-        before = list(checkpoints.values())[-2:][0]
-        frozen = LazyGenerator(lambda: engine_of(before, method, preset, read, device))
-        records |= strategies(
-            last, generator, method, preset, samples, SCORE, folder, key, records[last], examples,
-            frozen,
+    before = list(checkpoints.values())[-2:][0]
+    for name, source in checkpoints.items():
+        records |= answers(
+            name, source, weights[name], method, preset, samples, folder, read, device, protocol,
+            before=before if name == last else None, examples=examples,
         )  # fmt: skip
     if processes.rank():  # each has asked its share; the first writes
         return
@@ -114,7 +106,7 @@ def conclude(
         "seeds": [preset.seed],
         "checkpoint": {
             "stage": last,
-            "sha256": weights[last] if Path(source).is_dir() else None,
+            "sha256": weights[last] if Path(checkpoints[last]).is_dir() else None,
         },
         "model": preset.model.id,
         "engine": "hf",
@@ -235,14 +227,41 @@ def answers(
     read: Callable[[str], Any],
     device: str,
     protocol: Protocol,
-) -> list[dict[str, Any]]:
+    *,
+    before: str | Path | None = None,
+    examples: Sequence[Sample] = (),
+) -> dict[str, list[dict[str, Any]]]:
     """Prediction records of one checkpoint, written to predictions/<name>.jsonl of `folder`.
 
     Records of a file that is there are kept if `weights`, the checkpoint's `identity`, is the same.
+
+    Args:
+        name: Of the checkpoint.
+        source: Where it is.
+        weights: Its `identity`.
+        method: The method over its baseline.
+        preset: Settings of the run.
+        samples: The questions.
+        folder: Takes the predictions.
+        read: Reads the frames of a video.
+        device: "cpu" or "cuda".
+        protocol: Of the evaluation.
+        before: What the checkpoint's stage started from; with it a test-time method answers, too.
+        examples: Solved questions that the method may show.
+
+    Returns:
+        The checkpoint, and each strategy on it -> the records.
     """
     generator = engine_of(source, method, preset, read, device)
     key = f"{protocol.fingerprint()}/{weights}"
-    return ask(name, generator, preset, samples, SCORE, folder, key)
+    records = {name: ask(name, generator, preset, samples, SCORE, folder, key)}
+    if before is not None and method.decode is not None:
+        frozen = LazyGenerator(lambda: engine_of(before, method, preset, read, device))
+        records |= strategies(
+            name, generator, method, preset, samples, SCORE, folder, key, records[name], examples,
+            frozen,
+        )  # fmt: skip
+    return records
 
 
 def summarise(

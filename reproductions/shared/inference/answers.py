@@ -20,15 +20,9 @@ from contextlib import suppress
 from dataclasses import astuple, dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
-from reproductions.shared.inference.engine import (
-    Completion,
-    Generator,
-    Message,
-    Request,
-    Sampling,
-)
+from reproductions.shared.inference.engine import Completion, Generator, Message, Request, Sampling
 from reproductions.shared.method import Sample
 from reproductions.shared.video.cache import file_hash
 from reproductions.shared.video.spec import FrameSpec
@@ -39,17 +33,6 @@ VERSION = 1
 
 class AnswersError(ValueError):
     """A journal cannot be used. The message says what to do."""
-
-
-@runtime_checkable
-class Streaming(Protocol):
-    """An engine that hands out answers as they are finished."""
-
-    def each(
-        self, requests: Sequence[Request], sampling: Sampling
-    ) -> Iterator[tuple[int, list[Completion]]]:
-        """(number of the request, its answers), in the order in which they finish."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -161,8 +144,9 @@ class CachedGenerator:
     def _ask(
         self, requests: Sequence[Request], sampling: Sampling
     ) -> Iterator[tuple[int, list[Completion]]]:
-        if isinstance(self.inner, Streaming):
-            yield from self.inner.each(requests, sampling)
+        each = getattr(self.inner, "each", None)
+        if each is not None:
+            yield from each(requests, sampling)
             return
         for start in range(0, len(requests), self.batch):
             part = requests[start : start + self.batch]

@@ -6,7 +6,8 @@ Standard library only.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -161,3 +162,18 @@ class Generator(Protocol):
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[list[Completion]]:
         """Answers to each request, in order: `len(result[i]) == requests[i].n`."""
         ...
+
+
+class Streaming(ABC):
+    """A `Generator` that hands out answers as they are finished."""
+
+    @abstractmethod
+    def each(
+        self, requests: Sequence[Request], sampling: Sampling
+    ) -> Iterator[tuple[int, list[Completion]]]:
+        """(number of the request, its answers), in the order in which they finish."""
+
+    def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[list[Completion]]:
+        """See `Generator.generate`; a request that is not in the stream gets []."""
+        found = dict(self.each(requests, sampling))
+        return [found.get(number, []) for number in range(len(requests))]

@@ -7,13 +7,7 @@ from collections.abc import Sequence
 from copy import copy
 from dataclasses import asdict, dataclass
 
-from reproductions.shared.inference.engine import (
-    Completion,
-    Generator,
-    Message,
-    Request,
-    Sampling,
-)
+from reproductions.shared.inference.engine import Completion, Generator, Message, Request, Sampling
 
 
 class BudgetError(RuntimeError):

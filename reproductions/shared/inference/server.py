@@ -28,9 +28,7 @@ nothing but failures) is an error.
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import io
 import json
 import os
 import random
@@ -38,22 +36,25 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from pathlib import Path
 from typing import Any, Literal
 
 import httpx
 
-from reproductions.shared import processes
-from reproductions.shared.files import published
-from reproductions.shared.inference.engine import Completion, Request, Sampling
-from reproductions.shared.inference.turns import Turn, frames_in, in_order, seed_of, turns_of
-from reproductions.shared.inference.vllm import SLOWER, checkpoint_tensors
+from reproductions.shared.inference.chat_api import (
+    continues_at,
+    enumeration,
+    message_of,
+    named,
+    picture,
+    scores_within,
+    seconds_of,
+    times_of,
+)
+from reproductions.shared.inference.engine import Completion, Request, Sampling, Streaming
+from reproductions.shared.inference.turns import Turn, frames_in, seed_of, turns_of
+from reproductions.shared.inference.vllm import SLOWER
 from reproductions.shared.models.encode import VISION_TOKENS, Encoder
-from reproductions.shared.video.decode import video_metadata
 
 MAX_RESPONSE = 64 * 2**20
 """A longer response is refused, bytes."""
@@ -109,7 +110,7 @@ class Failure:
     tries: int
 
 
-class ServerGenerator:
+class ServerGenerator(Streaming):
     """A `Generator` on an OpenAI-compatible endpoint.
 
     Args:
@@ -186,14 +187,10 @@ class ServerGenerator:
 
     # -- the queue --------------------------------------------------------------------------
 
-    def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[list[Completion]]:
-        """See `Generator.generate`."""
-        return in_order(len(requests), self.each(requests, sampling))
-
     def each(
         self, requests: Sequence[Request], sampling: Sampling
     ) -> Iterator[tuple[int, list[Completion]]]:
-        """(number of the request, its answers) as they arrive; see `answers.Streaming`.
+        """(number of the request, its answers) as they arrive; see `Streaming.each`.
 
         Raises:
             ServerError: No request of this call was answered.
@@ -297,10 +294,10 @@ class ServerGenerator:
         except httpx.TransportError as error:
             raise _Again(f"{type(error).__name__}: {error}") from None
         if response.status_code in AGAIN:
-            after = _seconds(response.headers.get("retry-after"))
-            raise _Again(f"status {response.status_code}: {_message(content)}", after)
+            after = seconds_of(response.headers.get("retry-after"))
+            raise _Again(f"status {response.status_code}: {message_of(content)}", after)
         if response.status_code != 200:
-            message = _message(content)
+            message = message_of(content)
             if "--trust-request-mm-kwargs" in message:
                 raise ServerError(
                     f"{self.url}: takes no times for the frames. Start the server with vllm serve "
@@ -347,7 +344,7 @@ class ServerGenerator:
                 messages.append({"role": "assistant", "content": request.prefix})
                 body |= {"continue_final_message": True, "add_generation_prompt": False}
         elif sampling.choices:
-            body["response_format"] = _enumeration(sampling.choices)
+            body["response_format"] = enumeration(sampling.choices)
         seed = seed_of(request, sampling)
         seed = seed if self.is_vllm else seed % 2**31  # what every endpoint's integers hold
 
@@ -360,7 +357,7 @@ class ServerGenerator:
     def _messages(self, turns: Sequence[Turn]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         """Messages of the API, and vLLM's further arguments for their frames."""
         clips = [t.clip for t in turns if t.clip is not None and t.kind == "video"]
-        times = [_times(clip, self._slower) for clip in clips]
+        times = [times_of(clip, self._slower) for clip in clips]
         as_video = self.frames == "video" or (self.frames == "auto" and self.is_vllm)
         if as_video and any(t != times[0] for t in times):
             if self.frames == "video":
@@ -374,14 +371,14 @@ class ServerGenerator:
             content: list[dict[str, Any]] = []
             if turn.clip is not None and turn.kind == "video" and as_video:
                 # The list may hold any picture format, in spite of the name of the type.
-                pictures = ",".join(_picture(f, self.picture) for f in turn.clip.frames)
+                pictures = ",".join(picture(f, self.picture) for f in turn.clip.frames)
                 url = f"data:video/jpeg;base64,{pictures}"
                 content.append({"type": "video_url", "video_url": {"url": url}})
             elif turn.clip is not None:
                 for frame, at in zip(turn.clip.frames, turn.clip.times, strict=True):
                     if turn.kind == "video":
                         content.append({"type": "text", "text": f"{at:.1f} s"})
-                    url = f"data:image/{self.picture};base64,{_picture(frame, self.picture)}"
+                    url = f"data:image/{self.picture};base64,{picture(frame, self.picture)}"
                     content.append({"type": "image_url", "image_url": {"url": url}})
             content.append({"type": "text", "text": turn.text})
             plain = len(content) == 1
@@ -416,13 +413,13 @@ class ServerGenerator:
                 whole = text
                 if "response_format" in body:
                     text = json.loads(whole)["answer"]
-                    if text not in _named(body["response_format"]):
+                    if text not in named(body["response_format"]):
                         raise ValueError
                     written = next(w for w in (text, json.dumps(text)[1:-1], "") if w in whole)
-                    scores = _within(scores, whole[: whole.rindex(written)], written)
+                    scores = scores_within(scores, whole[: whole.rindex(written)], written)
                 elif request.prefix and not self.is_vllm:
-                    text = whole[_start(whole, request.prefix) :]
-                    scores = _within(scores, whole[: len(whole) - len(text)], text)
+                    text = whole[continues_at(whole, request.prefix) :]
+                    scores = scores_within(scores, whole[: len(whole) - len(text)], text)
                 answers.append(
                     Completion(
                         text=text,
@@ -481,101 +478,6 @@ class ServerGenerator:
         return text.replace(self._key, "***") if self._key else text
 
 
-class PolicyServer(ServerGenerator):
-    """vLLM servers that answer the rollouts of a model that is being trained.
-
-    New weights go through a folder: the first process writes them, each server reads them in place
-    (`reload_weights`) and forgets what it computed with the old ones. vLLM's own way, NCCL, needs
-    CUDA devices on both sides; a folder needs only that both see it.
-
-    Args:
-        url: As of `ServerGenerator`.
-        encoder: The trainer's.
-        folder: Takes the weights; the servers find it under the same path.
-        dtype: Of the weights that are written, for example torch.bfloat16; None: as they are.
-        **options: As of `ServerGenerator`.
-
-    Raises:
-        ServerError: A server is not vLLM, or was not started so that its weights can be changed.
-    """
-
-    def __init__(
-        self, url: str, encoder: Encoder, folder: Path, *, dtype: Any = None, **options: Any
-    ) -> None:
-        super().__init__(url, None, encoder, logprobs=False, **options)
-        self.folder = folder.resolve()
-        self.dtype = dtype
-        if not self.is_vllm:
-            raise ServerError(f"{self.url}: is no vLLM server, whose weights could be changed.")
-        self._command("reset_encoder_cache")  # there is the command only where it is allowed
-
-    def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[list[Completion]]:
-        """As of `Generator`, but a request that fails is an error: nothing is trained on it."""
-        failed = len(self.failures)
-        answers = super().generate(requests, sampling)
-        if self.failures[failed:]:
-            first = self.failures[failed]
-            raise ServerError(f"{self.url}: no answer about {first.sample}: {first.reason}")
-        decode = self.encoder.tokenizer.decode
-        return [
-            [replace(a, text=str(decode(a.ids, skip_special_tokens=True))) for a in several]
-            for several in answers
-        ]
-
-    def follow(self, model: Any) -> None:
-        """Give the servers the present weights of a model; all processes call this together.
-
-        Args:
-            model: The policy, unwrapped, with all weights in place.
-        """
-        if not processes.rank():
-            from safetensors.torch import save_file
-
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with (
-                checkpoint_tensors(model) as weights,
-                published(self.folder / "model.safetensors") as part,
-            ):
-                tensors = {n: t.to(self.dtype or t.dtype).cpu().contiguous() for n, t in weights}
-                save_file(tensors, part, metadata={"format": "pt"})
-            rpc = {"method": "reload_weights", "kwargs": {"weights_path": str(self.folder)}}
-            self._command("collective_rpc", rpc)
-            self._command("reset_encoder_cache")
-            self._command("reset_prefix_cache")
-        processes.wait()
-
-    def _command(self, name: str, body: dict[str, Any] | None = None) -> None:
-        """Give every server one of the commands of its developer mode."""
-        for url in self.urls:
-            address = f"{url.removesuffix('/v1')}/{name}"
-            try:
-                response = self._client.post(address, json=body)
-            except httpx.TransportError as error:
-                raise ServerError(
-                    f"{address}: {type(error).__name__}: {self._safe(error)}"
-                ) from None
-            if response.status_code == 404:
-                raise ServerError(
-                    f"{url}: lets nobody change its weights. Start the server with the environment "
-                    "variable VLLM_SERVER_DEV_MODE=1, on a network that you trust."
-                )
-            failed = response.content.startswith(b'{"success":false')
-            if response.status_code != 200 or failed:
-                said = self._safe(ValueError(_message(response.content)))
-                raise ServerError(
-                    f"{address}: status {response.status_code}: {said}. The server must serve the "
-                    f"model that is trained, and see {self.folder}."
-                )
-
-    def close(self) -> None:
-        """Close the connections, and remove what was written for the servers."""
-        super().close()
-        if not processes.rank():
-            (self.folder / "model.safetensors").unlink(missing_ok=True)
-            with suppress(OSError):  # it was never made, or holds what is not ours
-                self.folder.rmdir()
-
-
 def _base(url: str) -> str:
     """The base URL of the API, "http://host:8000" becoming "http://host:8000/v1"."""
     try:
@@ -585,91 +487,3 @@ def _base(url: str) -> str:
     if parsed.scheme not in ("http", "https") or not parsed.host or parsed.userinfo:
         raise ServerError(f"{parsed.host or url}: no server's URL. Write http://HOST:PORT/v1.")
     return str(parsed.copy_with(path="/v1") if parsed.path in ("", "/") else parsed).rstrip("/")
-
-
-def _times(clip: Any, slower: float) -> dict[str, Any]:
-    """A clip's times as vLLM wants them with a list of pictures; `slower` as `vllm.SLOWER`."""
-    about = video_metadata(clip)
-    return {
-        "num_frames": -1,
-        "fps": about["fps"] * slower,
-        "duration": about["duration"],
-        "total_num_frames": max(about["total_num_frames"], len(clip.times)),
-        "frames_indices": about["frames_indices"],
-    }
-
-
-def _picture(frame: Any, kind: str) -> str:
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    options = {"quality": 95, "subsampling": 0} if kind == "jpeg" else {"compress_level": 1}
-    Image.fromarray(frame).save(buffer, kind, **options)
-    return base64.b64encode(buffer.getvalue()).decode("ascii")
-
-
-def _start(text: str, prefix: str) -> int:
-    """Where an answer goes on that was to continue `prefix`, after what it repeats of it.
-
-    One that starts over is taken from the tag on that `prefix` ends with.
-    """
-    begin = len(text) - len(text.lstrip())
-    if text.startswith(prefix, begin):
-        return begin + len(prefix)
-    tag = prefix[prefix.rfind("<") :] if prefix.endswith(">") else ""
-    return text.find(tag) + len(tag) if tag and tag in text else 0
-
-
-def _within(scores: Sequence[Any], before: str, part: str) -> list[Any]:
-    """The scores of the tokens that write `part`, which stands behind `before`."""
-    start = len(before.encode())
-    end, at, found = start + len(part.encode()), 0, []
-    for score in scores:
-        size = len(score.get("bytes") or score["token"].encode())
-        if at + size > start and at < end:
-            found.append(score)
-        at += size
-    return found
-
-
-def _enumeration(choices: Sequence[str]) -> dict[str, Any]:
-    """A response format that lets the model only name one of the choices."""
-    schema = {
-        "type": "object",
-        "properties": {"answer": {"type": "string", "enum": list(choices)}},
-        "required": ["answer"],
-        "additionalProperties": False,
-    }
-    described = {"name": "answer", "strict": True, "schema": schema}
-    return {"type": "json_schema", "json_schema": described}
-
-
-def _named(response_format: dict[str, Any]) -> list[str]:
-    """The choices in a format of `_enumeration`."""
-    schema = response_format["json_schema"]["schema"]
-    return list(schema["properties"]["answer"]["enum"])
-
-
-def _message(content: bytes | bytearray) -> str:
-    """What a server says about an error."""
-    try:
-        error = json.loads(content)
-        error = error.get("error", error)
-        return str(error.get("message", error) if isinstance(error, dict) else error)
-    except (ValueError, AttributeError, RecursionError):
-        return bytes(content[:200]).decode("utf-8", "replace")
-
-
-def _seconds(value: str | None) -> float | None:
-    """`Retry-After`: seconds, or a date."""
-    if value is None:
-        return None
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        try:
-            at = parsedate_to_datetime(value)
-        except ValueError:
-            return None
-        at = at if at.tzinfo else at.replace(tzinfo=UTC)
-        return max(0.0, (at - datetime.now(UTC)).total_seconds())

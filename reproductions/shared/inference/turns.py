@@ -7,12 +7,12 @@ Imports neither torch nor transformers.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any, Literal
 
-from reproductions.shared.inference.engine import Completion, Request, Sampling
+from reproductions.shared.inference.engine import Request, Sampling
 from reproductions.shared.method import Sample
 from reproductions.shared.models.encode import Encoder
 from reproductions.shared.video.decode import Clip
@@ -92,18 +92,3 @@ def seed_of(request: Request, sampling: Sampling) -> int:
     if request.messages or request.prefix:
         name += f"/{request.messages}/{request.prefix}"
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big") >> 2
-
-
-def in_order(
-    count: int, arriving: Iterable[tuple[int, list[Completion]]]
-) -> list[list[Completion]]:
-    """Answers in the order of the requests, from a stream in the order in which they finish.
-
-    Args:
-        count: Number of requests; one that is not in the stream gets [].
-        arriving: (number of the request, its answers), as of `answers.Streaming.each`.
-    """
-    answers: list[list[Completion]] = [[] for _ in range(count)]
-    for number, several in arriving:
-        answers[number] = several
-    return answers

@@ -29,8 +29,8 @@ from typing import Any
 
 import numpy as np
 
-from reproductions.shared.inference.engine import Completion, Request, Sampling
-from reproductions.shared.inference.turns import frames_in, in_order, seed_of, turns_of
+from reproductions.shared.inference.engine import Completion, Request, Sampling, Streaming
+from reproductions.shared.inference.turns import frames_in, seed_of, turns_of
 from reproductions.shared.models.encode import Encoder
 from reproductions.shared.video.decode import video_metadata
 
@@ -103,7 +103,7 @@ def checkpoint_tensors(model: Any) -> Iterator[Iterator[tuple[str, Any]]]:
             model.unmerge_adapter()
 
 
-class VLLMGenerator:
+class VLLMGenerator(Streaming):
     """A `Generator` on vLLM.
 
     Args:
@@ -195,14 +195,10 @@ class VLLMGenerator:
         ends = ends or encoder.tokenizer.eos_token_id
         self._ends = [ends] if isinstance(ends, int) else list(ends)
 
-    def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[list[Completion]]:
-        """See `Generator.generate`."""
-        return in_order(len(requests), self.each(requests, sampling))
-
     def each(
         self, requests: Sequence[Request], sampling: Sampling
     ) -> Iterator[tuple[int, list[Completion]]]:
-        """(number of the request, its answers) as they finish; see `answers.Streaming`."""
+        """(number of the request, its answers) as they finish; see `Streaming.each`."""
         self._score_at(sampling.temperature or 1.0)
         waiting = deque(i for i, r in enumerate(requests) if r.n)
         running: dict[str, tuple[int, int]] = {}  # engine's name -> request, frames

@@ -54,6 +54,33 @@ class Recorded:
         return self.scores[name]
 
 
+def by_words(question: str, answer: str, reference: str, *, lenient: bool = False) -> float:
+    """A scripted judge that compares words, whatever their order and case.
+
+    Args:
+        question: Not looked at.
+        answer: What is judged.
+        reference: The right answer.
+        lenient: Further words do no harm.
+
+    Returns:
+        1 for all words of the reference, 0.5 for some of them, 0 for none or with a further word.
+    """
+    said, wanted = set(answer.casefold().split()), set(reference.casefold().split())
+    if not said or not (said & wanted if lenient else said <= wanted):
+        return 0.0
+    return 1.0 if wanted <= said else 0.5
+
+
+def events_named(answer: str, reference: str) -> tuple[float, float]:
+    """Recall and precision of the events of a caption, in which semicolons part them."""
+    said, wanted = (
+        {event.strip().casefold() for event in text.split(";")} for text in (answer, reference)
+    )
+    hits = len(said & wanted)
+    return hits / len(wanted), hits / len(said)
+
+
 def judged(judge: Judge, *, name: str = "judge", fallback: float = 0.0) -> RewardFunction:
     """A reward from a judge: the answer tag (or the whole text) against the gold.
 

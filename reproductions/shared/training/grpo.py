@@ -14,9 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import math
 import random
-import reprlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -26,7 +24,6 @@ from typing import Any
 
 import torch
 from datasets import Dataset
-from transformers import TrainerState
 from trl import GRPOConfig, GRPOTrainer
 from trl.models.utils import disable_gradient_checkpointing, unwrap_model_for_generation
 from trl.trainer.utils import RepeatSampler, pad
@@ -34,19 +31,13 @@ from trl.trainer.utils import RepeatSampler, pad
 from reproductions.shared import processes
 from reproductions.shared.inference.engine import Generator, Request, Sampling
 from reproductions.shared.inference.hf import HFGenerator
-from reproductions.shared.method import (
-    Context,
-    Group,
-    Method,
-    MethodError,
-    Rollouts,
-    Sample,
-    place_of,
-)
+from reproductions.shared.method import Context, Group, Method, Rollouts, Sample
 from reproductions.shared.models.encode import Encoder, base_of
 from reproductions.shared.models.frozen import accept_features
 from reproductions.shared.models.lockstep import keep_in_step
 from reproductions.shared.training.forward import Part, score_packed, score_rows
+from reproductions.shared.training.scoring import checked, reward_columns
+from reproductions.shared.training.tokens import Tokens, Vocabulary
 
 OVERRIDES = (
     "_get_train_sampler",
@@ -61,60 +52,6 @@ PACKED_TOLERANCE = {"float32": 1e-3, "low": 0.25}
 """Largest difference of a log-probability between the two forwards, nats; "low" is 16 bit."""
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass
-class Vocabulary:
-    """Log-probabilities of all tokens, where those of the sampled ones are not enough.
-
-    A batch of 8 answers of 4,096 tokens over 152,000 words would be 20 GB, so places are computed
-    when they are asked for, from the hidden states of the loss's own forward.
-
-    Attributes:
-        states: Hidden states from which the answers' tokens were predicted, float [N, T, D].
-        head: The model's output layer.
-        temperature: What logits are divided by, as in `Tokens.logps`.
-    """
-
-    states: torch.Tensor
-    head: torch.nn.Linear
-    temperature: float
-
-    def __call__(self, first: int, last: int) -> torch.Tensor:
-        """At places first to last - 1, float [N, last - first, V] in nats, with gradient."""
-        states = self.states[:, first:last].to(self.head.weight.dtype)
-        return (self.head(states).float() / self.temperature).log_softmax(-1)
-
-
-@dataclass
-class Tokens:
-    """What `token_weights` and `loss` see: per-token tensors of a batch or of one group.
-
-    Attributes:
-        ids: The answers' tokens, int64 [N, T], right-padded.
-        logps: Log-probabilities under the policy, with gradient, float [N, T], nats.
-        old_logps: Under the policy that sampled the answers, float [N, T].
-        ref_logps: Under the reference model, float [N, T]; None when beta is 0.
-        entropies: Entropy of the next-token distribution, float [N, T].
-        mask: 1 for answer tokens, [N, T].
-        advantages: float [N].
-        rewards: Shaped totals, float [N].
-        groups: (start, stop) rows of each group.
-        context: The run's context.
-        vocabulary: (first place, last place + 1) -> log-probabilities over the vocabulary.
-    """
-
-    ids: torch.Tensor
-    logps: torch.Tensor
-    old_logps: torch.Tensor
-    ref_logps: torch.Tensor | None
-    entropies: torch.Tensor
-    mask: torch.Tensor
-    advantages: torch.Tensor
-    rewards: torch.Tensor
-    groups: list[tuple[int, int]]
-    context: Context
-    vocabulary: Vocabulary
 
 
 @dataclass
@@ -589,7 +526,7 @@ class VideoGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         weights = torch.ones_like(logps)
         tokens = self._tokens(batch, logps, entropies, states[0])
         for start, stop in batch["groups"]:
-            weights[start:stop] = self.method.token_weights(_part_of(tokens, start, stop))
+            weights[start:stop] = self.method.token_weights(tokens.of_group(start, stop))
         batch["advantages"] = tokens.advantages.unsqueeze(1) * weights
         return logps, entropies, None
 
@@ -685,94 +622,3 @@ def _longest_and_last(
 
 def _plain_group(sample: Sample, context: Context) -> list[Rollouts]:
     return [Rollouts(context.num_generations)]
-
-
-def reward_columns(samples: Sequence[Sample], contexts: Sequence[Context]) -> dict[str, list[Any]]:
-    """The columns that reward functions get, under the names of the published records."""
-    return {
-        "solution": [s.answer for s in samples],
-        "problem": [s.question for s in samples],
-        "problem_type": [s.problem_type for s in samples],
-        "options": [list(s.options) for s in samples],
-        "task": [s.task for s in samples],
-        "meta": [dict(s.meta) for s in samples],
-        "sample": list(samples),
-        "context": list(contexts),
-    }
-
-
-def checked(function: Any, values: Any, samples: Sequence[Sample]) -> list[float]:
-    """What a reward, `shape_rewards` or `advantages` returned, as finite floats.
-
-    Args:
-        function: What returned them.
-        values: Its result.
-        samples: For each answer, its question.
-
-    Raises:
-        MethodError: They are no finite numbers, or not one for each answer.
-    """
-    who = f"{place_of(function)}'{getattr(function, '__name__', function)}' returned"
-    remedy = "Return a list with one finite float for each answer."
-    if isinstance(values, str) or not hasattr(values, "__len__") or not hasattr(values, "__iter__"):
-        raise MethodError(f"{who} {reprlib.repr(values)}. {remedy}")
-    if len(values) != len(samples):
-        raise MethodError(f"{who} {len(values)} values for {len(samples)} answers. {remedy}")
-    numbers = []
-    for value, sample in zip(values, samples, strict=True):
-        try:
-            number = math.nan if isinstance(value, str) else float(value)
-        except (TypeError, ValueError):
-            number = math.nan
-        if not math.isfinite(number):
-            raise MethodError(
-                f"{who} {reprlib.repr(value)} for an answer to question '{sample.id}'. {remedy}"
-            )
-        numbers.append(number)
-    return numbers
-
-
-def try_rewards(method: Method, samples: Sequence[Sample], context: Context) -> None:
-    """Ask the rewards of a `method.py` about a few answers, before hours go into earlier stages.
-
-    A right, a wrong and an empty answer to one question of each problem type. A reward that raises
-    is left to its stage: its data may hold what these samples lack.
-
-    Raises:
-        MethodError: What a reward returned is not one finite float for each answer.
-    """
-    firsts = {s.problem_type: s for s in reversed(samples)}.values()
-    texts = [t for s in firsts for t in (f"<answer>{s.answer}</answer>", "<answer>-</answer>", "")]
-    asked = [s for s in firsts for _ in range(3)]
-    columns = reward_columns(asked, [replace(context, rng=random.Random(0)) for _ in asked])
-    columns |= {"completion_ids": [[0]] * len(asked), "length": [1] * len(asked)}
-    columns["view"] = ["ordered"] * len(asked)
-    for reward in method.rewards or ():
-        if not str(getattr(reward, "__module__", "")).endswith(".method"):
-            continue  # the shared ones have tests; a judge would cost a call
-        prompts = [s.question for s in asked]
-        try:
-            values = reward(
-                prompts=prompts, completions=list(texts), trainer_state=TrainerState(), **columns
-            )
-        except Exception:
-            continue
-        checked(reward, values, asked)
-
-
-def _part_of(tokens: Tokens, start: int, stop: int) -> Tokens:
-    """The rows of one group."""
-    rows = slice(start, stop)
-    return Tokens(
-        ids=tokens.ids[rows],
-        logps=tokens.logps[rows],
-        old_logps=tokens.old_logps[rows],
-        ref_logps=None if tokens.ref_logps is None else tokens.ref_logps[rows],
-        entropies=tokens.entropies[rows],
-        mask=tokens.mask[rows],
-        advantages=tokens.advantages[rows],
-        rewards=tokens.rewards[rows],
-        groups=[(0, stop - start)],
-        context=tokens.context,
-        vocabulary=replace(tokens.vocabulary, states=tokens.vocabulary.states[rows]),
-    )

@@ -30,7 +30,7 @@ from reproductions.shared.models.encode import (
     videos_of,
 )
 from reproductions.shared.models.frozen import accept_features
-from reproductions.shared.training.grpo import checked, reward_columns
+from reproductions.shared.training.scoring import checked, reward_columns
 from reproductions.shared.training.sft import CollateLate
 
 OVERRIDES = ("_compute_loss",)

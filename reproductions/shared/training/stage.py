@@ -14,10 +14,8 @@ as much, and a run may go on with another number of them.
 
 from __future__ import annotations
 
-import json
 import math
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -27,29 +25,34 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import PrinterCallback, TrainerCallback, set_seed
+from transformers import PrinterCallback, set_seed
 from trl import DPOConfig, GRPOConfig, SFTConfig
 
 from reproductions.shared import processes
 from reproductions.shared.evaluation.strategies import chooser
-from reproductions.shared.files import write_text
-from reproductions.shared.inference.engine import Request, Sampling
+from reproductions.shared.inference.engine import Sampling
 from reproductions.shared.inference.hf import HFGenerator
 from reproductions.shared.inference.lazy import LazyGenerator
-from reproductions.shared.inference.server import PolicyServer, ServerError
+from reproductions.shared.inference.policy_server import PolicyServer
+from reproductions.shared.inference.server import ServerError
 from reproductions.shared.inference.turns import reading
 from reproductions.shared.method import Context, Method, MethodError, Sample, Stage
 from reproductions.shared.models.encode import Encoder, PromptTooLong, base_of
 from reproductions.shared.models.frozen import Tower
 from reproductions.shared.models.load import load_model, load_processor
 from reproductions.shared.models.lockstep import keep_in_step
-from reproductions.shared.progress import Bar, bar
-from reproductions.shared.rewards.rules import accuracy
+from reproductions.shared.progress import bar
+from reproductions.shared.training.callbacks import MarkComplete, Recorder, StopAtAccuracy
+from reproductions.shared.training.checkpoints import (
+    COMPLETE,
+    append,
+    forget_after,
+    latest_checkpoint,
+    restore,
+    save_final,
+)
+from reproductions.shared.training.scoring import try_rewards
 from vidpost.catalog.preset import Preset, StageSettings
-
-COMPLETE = "complete"
-"""Name of the file that says that a checkpoint was written to its end, and by how many processes.
-"""
 
 PREFETCH = "VIDPOST_PREFETCH"
 """Environment variable: 1 encodes the next step's prompts beside the model on a CPU as well."""
@@ -60,26 +63,9 @@ SERVERS = "VIDPOST_SERVERS"
 CHECKPOINTS = 5
 """Checkpoints a stage, evenly spaced; the two newest are kept."""
 
-LOGGED = (
-    *("loss", "learning_rate", "grad_norm", "reward", "kl", "entropy", "mean_token_accuracy"),
-    *("frac_reward_zero_std", "step_time", "shared_prefix"),
-)
-"""Values of a trainer's log that are kept, beside all under `rewards/` and `completions/`."""
-
 
 class StageError(Exception):
     """A stage cannot be trained with what it was given. The message says what to do."""
-
-
-def latest_checkpoint(folder: Path) -> Path | None:
-    """The newest complete checkpoint of a stage; unfinished ones are removed."""
-    found: dict[int, Path] = {}
-    for path in folder.glob("checkpoint-*"):
-        if (path / COMPLETE).exists():
-            found[int(path.name.rsplit("-", 1)[1])] = path
-        else:
-            shutil.rmtree(path)
-    return found[max(found)] if found else None
 
 
 def total_steps(settings: StageSettings, samples: int, devices: int = 1) -> int:
@@ -215,18 +201,16 @@ def train(
         callbacks = [record, MarkComplete()]
         stop: StopAtAccuracy | None = None
         common = _arguments(preset, settings, folder, steps, device)
+        parts = {"model": model, "method": method, "samples": samples, "encoder": encoder}
         if stage.kind == "grpo":
             from reproductions.shared.training.grpo import VideoGRPOTrainer
 
             trainer: Any = VideoGRPOTrainer(
-                model=model,
+                **parts,
                 args=GRPOConfig(**common, **_grpo_arguments(settings)),
-                method=method,
-                samples=samples,
-                encoder=encoder,
                 context=context,
                 shared_prefix=preset.train.shared_prefix,
-                on_rollouts=lambda records: _append(
+                on_rollouts=lambda records: append(
                     rollouts, [{"stage": stage.name, **r} for r in records]
                 ),
                 engine=rollout_engine(preset, start, encoder, folder),
@@ -239,15 +223,12 @@ def train(
                 stop = StopAtAccuracy(settings, validation, encoder, record)
                 callbacks.insert(0, stop)
             trainer = VideoSFTTrainer(
-                model=model,
+                **parts,
                 args=SFTConfig(
                     **common,
                     dataset_kwargs={"skip_prepare_dataset": True},
                     max_length=None,
                 ),
-                method=method,
-                samples=samples,
-                encoder=encoder,
                 max_target_length=settings.max_completion_length or 4096,
                 cut=batch < preset.stages[stage.name].batch_size,
                 callbacks=callbacks,
@@ -275,14 +256,11 @@ def train(
                         "pair to prefer. Train the stage before it longer, or raise temperature."
                     )
             trainer = VideoDPOTrainer(
-                model=model,
+                **parts,
                 args=DPOConfig(
                     **common, beta=settings.beta, loss_type=settings.loss_type, max_length=None
                 ),
-                method=method,
-                samples=samples,
                 pairs=pairs,
-                encoder=encoder,
                 max_answer_length=length,
                 context=context,
                 callbacks=callbacks,
@@ -291,12 +269,12 @@ def train(
         if stop is not None:
             stop.trainer = trainer
         if checkpoint is not None and master:
-            _restore(model, checkpoint, preset)
+            restore(model, checkpoint, preset)
         with _said():
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         if getattr(trainer, "engine", None) is not None:
             trainer.engine.close()
-    _save_final(trainer, preset, processor, start, final)
+    save_final(trainer, preset, processor, start, final)
     return final
 
 
@@ -314,8 +292,6 @@ def _try_rewards(preset: Preset, method: Method, samples: Sequence[Sample]) -> N
     later = next((s for s in method.stages or () if s.kind != "sft"), None)
     if later is None or later.name not in preset.stages:
         return
-    from reproductions.shared.training.grpo import try_rewards
-
     settings = preset.stages[later.name]
     context = Context(
         variant=preset.variant,
@@ -445,18 +421,6 @@ def _check_checkpoint(folder: Path, checkpoint: Path | None, preset: Preset) -> 
         )
 
 
-def _restore(model: Any, checkpoint: Path, preset: Preset) -> None:
-    """Load the weights of a checkpoint; transformers' trainer, which should, does not.
-
-    It looks for other names than `save_pretrained` writes, finds none of them and goes on with the
-    first weights, without a word. Of adapters it loads the reference's alone where there is one.
-    """
-    if preset.model.lora is not None:
-        model.load_adapter(checkpoint, "default", is_trainable=True)
-    else:
-        model.load_state_dict(load_model(checkpoint, preset.model, float32=True).state_dict())
-
-
 def _arguments(
     preset: Preset, settings: StageSettings, folder: Path, steps: int, device: str
 ) -> dict[str, Any]:
@@ -515,169 +479,3 @@ def _grpo_arguments(settings: StageSettings) -> dict[str, Any]:
         "steps_per_generation": settings.steps_per_generation * settings.gradient_accumulation,
         "importance_sampling_level": settings.importance_sampling_level,
     }
-
-
-def _save_final(
-    trainer: Any, preset: Preset, processor: Any, start: str | Path, final: Path
-) -> None:
-    """Write the trained checkpoint; adapters are merged, so the result loads like any model."""
-    part = final.with_name(".final.partial")
-    model = trainer.accelerator.unwrap_model(trainer.model)
-    state = None
-    if preset.hardware.distributed != "none":  # each process holds a part of the weights
-        state = trainer.accelerator.get_state_dict(trainer.model_wrapped)
-        if preset.model.lora is not None and not processes.rank():
-            model = load_model(start, preset.model, train=True)
-            model.load_state_dict(state)
-            state = None
-    if not processes.rank():
-        shutil.rmtree(part, ignore_errors=True)
-        if hasattr(model, "merge_and_unload"):
-            model = model.merge_and_unload()
-        model.save_pretrained(part, state_dict=state)
-        processor.save_pretrained(part)
-        part.rename(final)
-    processes.wait()
-
-
-def forget_after(path: Path, stage: str, step: int) -> None:
-    """Drop a log's records of `stage` after `step`: a resumed stage writes them again."""
-    if not path.exists():
-        return
-    kept = []
-    for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
-        if not line.endswith("\n"):
-            break
-        record = json.loads(line)
-        if record.get("stage") != stage or record.get("step", 0) <= step:
-            kept.append(line)
-    write_text(path, "".join(kept))
-
-
-def _append(path: Path, records: list[dict[str, Any]]) -> None:
-    with path.open("a", encoding="utf-8") as file:
-        file.writelines(json.dumps(r) + "\n" for r in records)
-
-
-class Recorder(TrainerCallback):  # type: ignore[misc]
-    """Writes log.jsonl and moves the progress bar.
-
-    Args:
-        stage: Name of the stage.
-        path: JSON lines file.
-        shown: Progress bar.
-        steps: Steps of the stage.
-    """
-
-    def __init__(self, stage: str, path: Path, shown: Bar, steps: int) -> None:
-        self.stage = stage
-        self.path = path
-        self.shown = shown
-        self.steps = steps
-        self.note = ""
-        self.start = time.time()
-
-    def write(self, step: int, values: dict[str, Any]) -> None:
-        """Append one record."""
-        seconds = round(time.time() - self.start, 3)
-        head = {"stage": self.stage, "step": step, "total_steps": self.steps, "time": seconds}
-        _append(self.path, [head | values])
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-        """Keep what a reader of curves needs; TRL prints numbers as text."""
-        values = {}
-        for key, value in (logs or {}).items():
-            if key not in LOGGED and not key.startswith(("rewards/", "completions/")):
-                continue
-            number = float(value) if value is not None else math.nan
-            values[key] = number if math.isfinite(number) else None
-        if not values or not state.is_world_process_zero:
-            return
-        if "completions/mean_length" in values:
-            values["completion_length"] = values.pop("completions/mean_length")
-        self.write(state.global_step, values)
-        if values.get("reward") is not None:
-            self.note = f"reward {values['reward']:.2f}"
-        elif values.get("loss") is not None and not self.note.startswith("accuracy"):
-            self.note = f"loss {values['loss']:.2f}"
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Move the bar."""
-        self.shown.to(state.global_step, self.note)
-
-
-class MarkComplete(TrainerCallback):  # type: ignore[misc]
-    """Marks a checkpoint as complete once all of it is written; the last of the callbacks."""
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """No checkpoint after the last step, because `final/` follows.
-
-        A trainer that is resumed from its last step would do another one.
-        """
-        if control.should_training_stop:
-            control.should_save = False
-
-    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Called after the trainer has written weights, optimiser, schedule and random state."""
-        if state.is_world_process_zero:
-            mark = Path(args.output_dir) / f"checkpoint-{state.global_step}" / COMPLETE
-            write_text(mark, str(processes.count()))
-
-
-class StopAtAccuracy(TrainerCallback):  # type: ignore[misc]
-    """Stops a cold start once the model answers well enough to learn by reward.
-
-    A small model from scratch learns to see in one sharp transition; a fixed number of steps would
-    stop before it for one seed and long after it for another.
-
-    Args:
-        settings: `stop_at_accuracy` and `check_every`.
-        validation: Questions; greedy answers.
-        encoder: Encodes them.
-        record: Takes the accuracy.
-    """
-
-    def __init__(
-        self,
-        settings: StageSettings,
-        validation: Sequence[Sample],
-        encoder: Encoder,
-        record: Recorder,
-    ) -> None:
-        self.settings = settings
-        self.validation = validation
-        self.encoder = encoder
-        self.record = record
-        self.trainer: Any = None
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Check every `check_every` steps."""
-        if state.global_step % (self.settings.check_every or 10):
-            return
-        from reproductions.shared.training.grpo import whole_model
-
-        with whole_model(self.trainer) as model:
-            accuracy = self.measure(model)
-        self.record.note = f"accuracy {accuracy:.2f}, stops at {self.settings.stop_at_accuracy}"
-        if state.is_world_process_zero:
-            self.record.write(state.global_step, {"eval_accuracy": accuracy})
-        if accuracy >= (self.settings.stop_at_accuracy or 1.0):
-            control.should_training_stop = True
-
-    def measure(self, model: Any) -> float:
-        """Greedy accuracy on the validation questions; each process answers a share of them.
-
-        All processes get the same number, so that they stop together.
-        """
-        sampling = Sampling(max_new_tokens=self.settings.max_completion_length or 64)
-        part = self.validation[processes.rank() :: processes.count()]
-        requests = [Request(s) for s in part]
-        answers = HFGenerator(model, self.encoder).generate(requests, sampling)
-        scores = accuracy("video_r1")(
-            prompts=[s.question for s in part],
-            completions=[a[0].text for a in answers],
-            solution=[s.answer for s in part],
-            problem_type=[s.problem_type for s in part],
-        )
-        scores = processes.collect(list(scores))
-        return sum(scores) / len(scores)

@@ -11,7 +11,7 @@ import pytest
 from reproductions.datasets._records import RecordError
 from reproductions.shared import hub
 from reproductions.shared.method import Context, Sample
-from reproductions.shared.run import find_method
+from reproductions.shared.settings import find_method
 from reproductions.shared.training.preference import pairs_of
 
 QUESTION = "How many objects are yellow?\nOptions:\nA. one\nB. two\nC. three"

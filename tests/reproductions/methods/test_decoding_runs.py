@@ -9,9 +9,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from reproductions.shared import run as engine  # noqa: E402
 from reproductions.shared.evaluation.cards import read_card  # noqa: E402
 from reproductions.shared.method import Method  # noqa: E402
+from reproductions.shared.run import run  # noqa: E402
+from reproductions.shared.settings import ROOT, Options, RunError, cache_folder, find_method  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -22,16 +23,16 @@ def runs(tmp_path_factory):
     patch.setenv("VIDPOST_CACHE", str(folder / "cache"))
     count = iter(range(99))
 
-    def run(method, **overrides):
+    def started(method, **overrides):
         out = folder / f"{method.id}-{next(count)}"
         keys = {k.replace("__", "."): v for k, v in overrides.items()}
-        preset = str(engine.ROOT / "reproductions" / "methods" / method.id / "mini.yaml")
+        preset = str(ROOT / "reproductions" / "methods" / method.id / "mini.yaml")
         if method.id == "decode":
             preset = "mini"
-        options = engine.Options(preset=preset, smoke=True, out=out, overrides=keys)
-        return engine.run(method, options)
+        options = Options(preset=preset, smoke=True, out=out, overrides=keys)
+        return run(method, options)
 
-    yield run
+    yield started
     patch.undo()
 
 
@@ -42,7 +43,7 @@ def records(folder, name):
 
 @pytest.mark.train
 def test_a_test_time_method_is_compared_with_greedy_and_with_as_many_votes(runs):
-    folder = runs(engine.find_method("tcot"))
+    folder = runs(find_method("tcot"))
     evaluation = json.loads((folder / "evaluation.json").read_text())
     names = evaluation["checkpoints"]
     assert names == ["base", "sft", "sft+self_consistency", "sft+tcot"]
@@ -68,20 +69,20 @@ def test_a_test_time_method_is_compared_with_greedy_and_with_as_many_votes(runs)
 
 @pytest.mark.train
 def test_methods_share_the_model_that_they_would_train_alike(runs):
-    kept = engine.cache_folder() / "trained"
-    a = runs(engine.find_method("video_rts"))
+    kept = cache_folder() / "trained"
+    a = runs(find_method("video_rts"))
     before = sorted(kept.iterdir())
-    b = runs(engine.find_method("silvr"), decode__context_tokens=64, decode__note_tokens=16)
+    b = runs(find_method("silvr"), decode__context_tokens=64, decode__note_tokens=16)
     assert sorted(kept.iterdir()) == before  # nothing new was trained
     weights = [f / "stages" / "sft" / "final" / "model.safetensors" for f in (a, b)]
     assert weights[0].read_bytes() == weights[1].read_bytes()
     assert (b / "log.jsonl").read_text() == (a / "log.jsonl").read_text()
-    other = runs(engine.find_method("decode"), seed=1)
+    other = runs(find_method("decode"), seed=1)
     assert len(list(kept.iterdir())) == len(before) + 1
     final = other / "stages" / "sft" / "final" / "model.safetensors"
     assert final.read_bytes() != weights[0].read_bytes()
     shutil.rmtree(kept)  # the cache is only a cache
-    assert runs(engine.find_method("decode")).exists()
+    assert runs(find_method("decode")).exists()
 
 
 @pytest.mark.train
@@ -124,8 +125,8 @@ def test_the_frames_hook_decides_what_is_seen(runs):
 
 @pytest.mark.train
 def test_a_setting_that_a_method_needs_is_named(runs):
-    rts = engine.find_method("video_rts")
-    with pytest.raises(engine.RunError, match=r"decode\.answers: not set.*--set decode\.answers"):
+    rts = find_method("video_rts")
+    with pytest.raises(RunError, match=r"decode\.answers: not set.*--set decode\.answers"):
         runs(Method(id="tcot", baseline="decode", decode=rts.decode))
 
 
@@ -134,5 +135,5 @@ def test_what_fails_for_all_questions_is_an_error(runs):
     def decode(sample, generator, context):
         raise RuntimeError("broken")
 
-    with pytest.raises(engine.RunError, match=r"every question failed.*broken"):
+    with pytest.raises(RunError, match=r"every question failed.*broken"):
         runs(Method(id="tcot", baseline="decode", decode=decode))

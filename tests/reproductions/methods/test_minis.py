@@ -10,10 +10,18 @@ torch = pytest.importorskip("torch")
 
 from safetensors.torch import load_file  # noqa: E402
 
-from reproductions.shared import run as engine  # noqa: E402
 from reproductions.shared.evaluation.cards import read_card  # noqa: E402
+from reproductions.shared.run import run  # noqa: E402
+from reproductions.shared.settings import (  # noqa: E402
+    ROOT,
+    SMOKE,
+    Options,
+    cache_folder,
+    find_method,
+    settings_of,
+)
 
-IDS = sorted(p.parent.name for p in (engine.ROOT / "reproductions").glob("*/*/mini.yaml"))
+IDS = sorted(p.parent.name for p in (ROOT / "reproductions").glob("*/*/mini.yaml"))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -33,22 +41,22 @@ def weights(folder):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", IDS)
 def test_a_mini_preset_runs(name, tmp_path):
-    method = engine.find_method(name)
-    options = engine.Options(smoke=True, out=tmp_path / "run")
-    stages = engine.settings_of(method, options).stages
-    folder = engine.run(method, options)
+    method = find_method(name)
+    options = Options(smoke=True, out=tmp_path / "run")
+    stages = settings_of(method, options).stages
+    folder = run(method, options)
     card = read_card(folder / "card.yaml")
     assert card.method == name
-    assert card.overrides["synthetic.train"] == engine.SMOKE["train"]  # nobody takes it for a mini
+    assert card.overrides["synthetic.train"] == SMOKE["train"]  # nobody takes it for a mini
     assert (folder / "report.html").stat().st_size > 10_000
     log = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     losses = [record["loss"] for record in log if "loss" in record]
     assert losses and all(loss is not None and math.isfinite(loss) for loss in losses)
     finals = [folder / "stages" / stage / "final" for stage in stages]
-    before = weights(next((engine.cache_folder() / "models").glob(f"*-{_key(finals[0])}")))
+    before = weights(next((cache_folder() / "models").glob(f"*-{_key(finals[0])}")))
     for stage, final in zip(stages, finals, strict=True):
         after = weights(final)
-        frozen = "visual." if engine.settings_of(method, options).model.freeze_vision else "nothing"
+        frozen = "visual." if settings_of(method, options).model.freeze_vision else "nothing"
         still = [k for k, t in after.items() if frozen not in k and torch.equal(t, before[k])]
         assert not still, f"unchanged by stage {stage}: {still}"
         before = after
@@ -57,6 +65,6 @@ def test_a_mini_preset_runs(name, tmp_path):
 def _key(final):
     """The small model that a stage started from, by its vocabulary and seed: there is one a run."""
     tokenizer = (final / "tokenizer.json").read_bytes()
-    models = engine.cache_folder() / "models"
+    models = cache_folder() / "models"
     (match,) = [m for m in models.iterdir() if (m / "tokenizer.json").read_bytes() == tokenizer]
     return match.name.rsplit("-", 1)[1]

@@ -11,7 +11,7 @@ pytest.importorskip("trl")
 
 from reproductions.shared import claim as claims
 from reproductions.shared.evaluation.cards import read_card
-from reproductions.shared.run import Options, RunError, find_method
+from reproductions.shared.settings import Options, RunError, find_method
 from vidpost.catalog.loader import find_root, load
 from vidpost.catalog.models import Claim
 

@@ -11,7 +11,7 @@ from reproductions.shared.inference.lazy import LazyGenerator
 from reproductions.shared.inference.meter import BudgetError, Metered
 from reproductions.shared.inference.scripted import ScriptedGenerator
 from reproductions.shared.method import HOOKS, Method, Sample
-from reproductions.shared.run import RunError, find_method
+from reproductions.shared.settings import RunError, find_method
 
 SAMPLE = Sample(id="s", question="?", answer="A")
 
@@ -111,7 +111,7 @@ def test_the_frozen_checkpoint_stays_as_it_was(qwen, tmp_path):
 
     from reproductions.shared.inference.hf import HFGenerator
     from reproductions.shared.method import Stage
-    from reproductions.shared.run import Options, complete, settings_of
+    from reproductions.shared.settings import Options, complete, settings_of
     from reproductions.shared.training import stage as stages
 
     question = [Request(qwen.samples[0])]

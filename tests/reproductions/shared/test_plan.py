@@ -13,10 +13,18 @@ from pathlib import Path
 
 import pytest
 
-from reproductions.shared import plan as planning
+from reproductions.shared import estimate, plan_table
+from reproductions.shared.devices import GIB, Machine, this_machine
 from reproductions.shared.method import Method, Rollouts
-from reproductions.shared.models.sizes import SIZES, text_flops, vision_flops
-from reproductions.shared.plan import Machine, PlanError, check_machine, make_plan, render
+from reproductions.shared.models.sizes import (
+    SIZES,
+    PlanError,
+    architecture_of,
+    text_flops,
+    vision_flops,
+)
+from reproductions.shared.plan import check_machine, make_plan
+from reproductions.shared.plan_table import render
 from vidpost.catalog.preset import load_preset, read_mapping, without_source
 
 ROOT = Path(__file__).parents[3]
@@ -56,7 +64,7 @@ def test_video_r1_by_hand():
     # 165,000 samples over 4 devices x 1 x 2; 1,200 steps of 4 groups.
     assert (sft.samples_an_update, sft.updates) == (8, 20_625)
     assert (rl.samples_an_update, rl.updates, rl.answers) == (4, 1_200, 12)
-    assert rl.prompt_tokens == 1_024 + planning.TEXT_TOKENS == 1_184
+    assert rl.prompt_tokens == 1_024 + estimate.TEXT_TOKENS == 1_184
     # Packed: the prompt once, then 8 answers of 400 tokens with a copy of the prompt's last token.
     assert rl.tokens_an_update == 4 * (1_184 + 8 * 401)
     assert sft.tokens_an_update == 8 * (1_184 + 400)
@@ -145,17 +153,17 @@ def test_bytes_a_parameter(spread, devices, expected):
     made = make_plan(preset(hardware__distributed=spread, hardware__devices=devices), machine=BIG)
     memory = stage(made, "sft").memory
     states = memory["weights"] + memory["gradients"] + memory["optimiser"]
-    assert states * planning.GIB / N == pytest.approx(expected)
+    assert states * GIB / N == pytest.approx(expected)
 
 
 def test_memory_of_a_rollout_by_hand():
     memory = stage(make_plan(preset(), machine=BIG), "rl").memory
     # 2 x 28 layers x 4 heads x 128 = 28,672 numbers of 2 bytes a token; 8 answers at the limit.
     # The prompt's keys are kept once.
-    assert memory["rollout cache"] * planning.GIB == (1_184 + 8 * 768) * 28_672 * 2
+    assert memory["rollout cache"] * GIB == (1_184 + 8 * 768) * 28_672 * 2
     # ZeRO-3 gathers the whole model to generate; the reference is spread like the policy.
-    assert memory["rollout weights"] * planning.GIB == 2 * N
-    assert memory["reference"] * planning.GIB == 2 * N / 4
+    assert memory["rollout weights"] * GIB == 2 * N
+    assert memory["reference"] * GIB == 2 * N / 4
     always = sum(memory[k] for k in ("weights", "gradients", "optimiser", "reference"))
     rollout = memory["rollout cache"] + memory["rollout weights"]
     always += memory["gathered layers"]
@@ -195,9 +203,9 @@ def test_adapters_are_as_many_as_peft_adds(family, tmp_path):
     model = AutoModelForImageTextToText.from_pretrained(checkpoint)
     model = get_peft_model(model, LoraConfig(r=4, target_modules="all-linear"))
     small = tiny_preset(model__lora={"rank": 4}, model__family=family)
-    sizes = planning.architecture_of(small.model)
+    sizes = architecture_of(small.model)
     count = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    assert planning._trained(small, sizes) == count
+    assert estimate.trained_parameters(small, sizes) == count
 
 
 @pytest.mark.parametrize("family", ["qwen2_5_vl", "qwen3_vl"])
@@ -219,7 +227,7 @@ def test_activations_are_near_what_autograd_keeps(family, tmp_path):
     runs = 4 if family == "qwen3_vl" else 1
     prompt = ([start] + [video] * (64 // runs) + [end]) * runs
     ids = torch.tensor([prompt + [5] * 100])
-    sizes = planning.architecture_of(tiny_preset(model__family=family).model)
+    sizes = architecture_of(tiny_preset(model__family=family).model)
     call = {
         "input_ids": ids,
         "attention_mask": torch.ones_like(ids),
@@ -241,10 +249,10 @@ def test_activations_are_near_what_autograd_keeps(family, tmp_path):
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
         model.model(**call)
     length = ids.shape[1]
-    estimate = planning._activations(
+    estimated = estimate._activations(
         tiny_preset(model__family=family), sizes, Clip(4, 64, 64), length, length**2, 1, 4
     )
-    assert sum(estimate.values()) == pytest.approx(sum(kept.values()), rel=0.25)
+    assert sum(estimated.values()) == pytest.approx(sum(kept.values()), rel=0.25)
 
 
 @pytest.fixture(scope="module")
@@ -293,7 +301,7 @@ def update(tmp_path_factory):
         clip = Clip(steps, high * wide, steps * high * wide // 4)
         p, n = len(prompt.ids), group * (answer + 1)
         pairs = p**2 + n * (p + answer + 1)
-        memory = planning._memory(
+        memory = estimate._memory(
             small, arch, small.stages["rl"].model_copy(update={"beta": 0.0}), 1, clip,
             (p + n, pairs, p + n), 1, 0,
         )  # fmt: skip
@@ -301,7 +309,7 @@ def update(tmp_path_factory):
         language = text_flops(arch.text, p + n, pairs, p + n)
         flops = 3 * (language + sum(vision_flops(arch.vision, clip)))
         flops += language if checkpointing else 0
-        return seconds, max(held), (memory["peak"] - states) * planning.GIB, flops
+        return seconds, max(held), (memory["peak"] - states) * GIB, flops
 
     return measure
 
@@ -415,10 +423,10 @@ def test_this_machine_is_looked_at_with_nvidia_smi(tmp_path, monkeypatch):
     tool.write_text("#!/bin/sh\necho 'NVIDIA H20, 97871'\necho 'NVIDIA H20, 97871'\n")
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    machine = planning.this_machine()
+    machine = this_machine()
     assert machine.gpus == (("NVIDIA H20", 97871 / 1024),) * 2
     tool.write_text("#!/bin/sh\nexit 9\n")
-    assert planning.this_machine().gpus == ()
+    assert this_machine().gpus == ()
     assert machine.ram_gib > 0.5 and machine.free_disk_gib > 0
 
 
@@ -434,7 +442,7 @@ def test_output_is_json_and_a_table_that_says_what_is_reported():
     again = json.loads(json.dumps(plan.to_dict()))
     assert again["parameters"]["all"] == N
     assert again["downloads"][0]["id"] == "Qwen/Qwen2.5-VL-7B-Instruct"
-    assert again["downloads"][1]["gib"] == pytest.approx(310e9 / planning.GIB)
+    assert again["downloads"][1]["gib"] == pytest.approx(310e9 / GIB)
     console = Console(width=80, file=io.StringIO())
     console.print(render(plan))
     text = " ".join(console.file.getvalue().split())
@@ -449,7 +457,7 @@ def test_output_is_json_and_a_table_that_says_what_is_reported():
     ("value", "text"), [(1.234e15, "1.23 P"), (5.6e9, "5.6 G"), (12.0, "12"), (0.0, "")]
 )
 def test_flops_are_written_with_a_unit(value, text):
-    assert planning._flops(value) == text
+    assert plan_table._flops(value) == text
 
 
 @pytest.mark.parametrize(
@@ -457,12 +465,13 @@ def test_flops_are_written_with_a_unit(value, text):
     [([0.5], "30.0 min"), ([1.5, 1.0], "2.5 h"), ([None], "?"), ([2.0, None], "2.0 h + ?")],
 )
 def test_times_are_written_with_a_unit(hours, text):
-    assert planning._time(hours) == text
+    assert plan_table._time(hours) == text
 
 
 def test_planning_imports_no_torch():
     code = (
-        "import sys; from reproductions.shared.plan import make_plan, render; "
+        "import sys; from reproductions.shared.plan import make_plan; "
+        "from reproductions.shared.plan_table import render; "
         "from vidpost.catalog.preset import load_preset; from pathlib import Path; "
         f"render(make_plan(load_preset(Path({str(PAPERS[-1])!r})))); "
         "sys.exit(bool({'torch', 'transformers', 'trl', 'av', 'numpy'} & set(sys.modules)))"

@@ -14,8 +14,9 @@ from click.testing import CliRunner
 
 pytest.importorskip("torch")
 
-from reproductions.shared import run
-from reproductions.shared.run import Options, RunError, find_method, settings_of
+from reproductions.shared import settings
+from reproductions.shared.data import HELD_OUT, _share
+from reproductions.shared.settings import ROOT, Options, RunError, find_method, settings_of
 from vidpost.cli.main import main
 
 
@@ -107,7 +108,7 @@ def test_wrong_words(here, arguments, parts):
 def test_wrong_settings(here, setting, parts):
     output = refused(here, "video_r1", "--set", setting)
     assert all(part in output for part in parts), output
-    assert str(run.ROOT) not in output
+    assert str(ROOT) not in output
     assert refused(here, "video_r1", "--set", setting, "--dry-run") == output
 
 
@@ -116,7 +117,7 @@ def test_wrong_settings(here, setting, parts):
     [
         (["--data", "none.jsonl"], ["none.jsonl: 1 problem"]),
         (["--eval-data", "none.jsonl"], ["--eval-data: goes with", "--data FILE"]),
-        (["--video-root", "nowhere"], ["--video-root: goes with", "--data FILE"]),
+        (["--video-root", "."], ["--video-root: goes with", "--data FILE"]),
         (["--data", "x.jsonl", "--set", "synthetic.train=9"], ["--set synthetic.train: is not"]),
         (["--data", "x.jsonl", "--set", "stages.rl.data=x"], ["--set stages.rl.data: is not used"]),
         (
@@ -160,8 +161,6 @@ def test_an_engine_that_is_not_here_is_refused_before_anything_is_written(here, 
 
 
 def test_a_dry_run_counts_ones_own_records(mine):
-    from reproductions.shared.run import _share
-
     write(mine / "my.jsonl", [record(i) for i in range(100)])
     command = ["run", "video_r1", "--preset", "paper", "--data", "my.jsonl", "--dry-run", "--json"]
     result = CliRunner().invoke(main, command)
@@ -181,7 +180,7 @@ def test_a_dry_run_says_first_which_data_nothing_here_reads(here):
     assert result.exit_code == 0, result.output
     assert "av_reasoner_tasks" not in SOURCES
     said = " ".join(result.output.split())
-    verdict = "This machine cannot do it. Nothing here reads av_reasoner_tasks (stages.rl.data)"
+    verdict = "This machine cannot do it. Nothing here reads av_reasoner_tasks (stages.sft.data)"
     assert verdict in said and "--data FILE" in said
     assert "dataset av_reasoner_tasks" not in said  # nothing that is not read is downloaded
     assert (
@@ -238,9 +237,9 @@ def own(here, tmp_path, monkeypatch):
     root = tmp_path / "root"
     (root / "reproductions" / "baselines").mkdir(parents=True)
     for name in ("sft", "grpo"):
-        folder = run.ROOT / "reproductions" / "baselines" / name
+        folder = ROOT / "reproductions" / "baselines" / name
         (root / "reproductions" / "baselines" / name).symlink_to(folder)
-    monkeypatch.setattr(run, "ROOT", root)
+    monkeypatch.setattr(settings, "ROOT", root)
     monkeypatch.setattr(
         methods, "__path__", [*methods.__path__, str(root / "reproductions" / "methods")]
     )
@@ -346,7 +345,7 @@ def test_ctrl_c_before_anything_began(here, monkeypatch):
     def interrupted(name):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(run, "find_method", interrupted)
+    monkeypatch.setattr(settings, "find_method", interrupted)
     result = CliRunner().invoke(main, ["run", "video_r1"])
     assert result.exit_code == 130 and "Nothing was begun" in result.output
 
@@ -375,7 +374,7 @@ def test_the_records_of_the_page_are_read(tmp_path):
     from reproductions.datasets import _records
     from reproductions.datasets.video_r1_260k import load
 
-    page = (run.ROOT / "docs" / "reproduce" / "index.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "reproduce" / "index.md").read_text(encoding="utf-8")
     (tmp_path / "my.jsonl").write_text(page.split("```json\n")[1].split("```")[0])
     for name in ("kitchen.mp4", "cups.png"):
         (tmp_path / name).touch()
@@ -388,7 +387,7 @@ def test_the_records_of_the_page_are_read(tmp_path):
     assert set(_records._KNOWN) <= rows
     kinds = "".join(re.findall(r'<th scope="row">(.*?)</th>', page))
     assert all(f"<code>{kind}</code>" in kinds for kind in _records.PROBLEM_TYPES)
-    assert f"{run.HELD_OUT:.0%}".replace("%", " %") in page
+    assert f"{HELD_OUT:.0%}".replace("%", " %") in page
 
 
 @pytest.fixture

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from reproductions.shared.plan import DEVICES, Machine, make_plan
-from reproductions.shared.run import complete, find_method
+from reproductions.shared.devices import DEVICES, Machine
+from reproductions.shared.plan import make_plan
 from reproductions.shared.scaling import COUNTS, layouts, markdown, render
+from reproductions.shared.settings import complete, find_method
 from vidpost.catalog.preset import load_preset
 
 ROOT = Path(__file__).parents[3]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import time
@@ -43,10 +44,39 @@ MODEL_OPTIONS = (
 
 
 def model_options(command: Any) -> Any:
-    """The options by which a model is opened, in the order of the help."""
+    """The options by which a model is opened; they arrive as one, `how`, for `open_source`."""
+
+    @functools.wraps(command)
+    def gathered(
+        *,
+        engine: str,
+        checkpoint: str | None,
+        served: str | None,
+        revision: str | None,
+        frames: int | None,
+        pairs: tuple[str, ...],
+        **others: Any,
+    ) -> Any:
+        how = {
+            "engine": engine, "checkpoint": checkpoint, "served": served, "revision": revision,
+            "frames": frames, "overrides": parse_overrides(pairs),
+        }  # fmt: skip
+        return command(how=how, **others)
+
+    with_options = gathered
     for option in reversed(MODEL_OPTIONS):
-        command = option(command)
-    return command
+        with_options = option(with_options)
+    return with_options
+
+
+def opened(model: str, **how: Any) -> Source:
+    """`source.open_source`; what is wrong ends the command."""
+    from reproductions.shared.source import SourceError, open_source
+
+    try:
+        return open_source(model, **how)
+    except SourceError as error:
+        fail(str(error))
 
 
 @click.command(epilog=EXAMPLES)
@@ -63,28 +93,14 @@ def ask(
     model: str,
     options: tuple[str, ...],
     method: str,
-    engine: str,
-    checkpoint: str | None,
-    served: str | None,
-    revision: str | None,
-    frames: int | None,
-    pairs: tuple[str, ...],
+    how: dict[str, Any],
     as_json: bool,
 ) -> None:
     """Answer QUESTION about VIDEO, with the evidence and the cost."""
     quiet_libraries()
-    overrides = parse_overrides(pairs)
     sample = _sample(video, question, options)
-    from reproductions.shared.source import SourceError, open_source
-
     click.echo(f"opening {model}", err=True)
-    try:
-        source = open_source(
-            model, method=method, engine=engine, frames=frames, checkpoint=checkpoint,
-            served=served, revision=revision, overrides=overrides,
-        )  # fmt: skip
-    except SourceError as error:
-        fail(str(error))
+    source = opened(model, method=method, **how)
     try:
         found = answer(source, sample)
     except KeyboardInterrupt:

@@ -17,14 +17,7 @@ import yaml
 from vidpost.catalog import graph, models
 from vidpost.catalog.diagnostics import CatalogError, closest
 from vidpost.catalog.loader import Catalog, load, load_model
-from vidpost.catalog.models import (
-    FOLDERS,
-    KINDS,
-    RUNGS,
-    Entry,
-    ResultCard,
-    Work,
-)
+from vidpost.catalog.models import FOLDERS, KINDS, RUNGS, Entry, ResultCard, Work
 from vidpost.cli.selection import Selection, filters, pillars, year
 
 if TYPE_CHECKING:
@@ -223,6 +216,18 @@ def wrapped(text: str) -> str:
     return "\n".join(lines)
 
 
+def card_file(path: Path) -> Path:
+    """The card in a run folder, or a card itself.
+
+    Raises:
+        CatalogError: There is none.
+    """
+    file = path / "card.yaml" if path.is_dir() else path
+    if not file.is_file():
+        raise CatalogError(f"{file}: no card. Finish the run: vidpost run --resume {file.parent}")
+    return file
+
+
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path))
 @JSON
@@ -234,14 +239,8 @@ def card(path: Path, as_json: bool) -> None:
       vidpost card runs/video_r1-20261122/card.yaml
       vidpost card video_r1/mini --json
     """
-    if path.is_dir():
-        path = path / "card.yaml"
-        if not path.exists():
-            raise CatalogError(
-                f"{path}: no card. Finish the run: vidpost run --resume {path.parent}"
-            )
     if path.exists():
-        found = load_model(path, ResultCard)
+        found = load_model(card_file(path), ResultCard)
     else:
         results = load().results
         if str(path) not in results:

@@ -11,6 +11,7 @@ from vidpost.catalog.diagnostics import CatalogError
 from vidpost.catalog.loader import Catalog, load, load_model
 from vidpost.catalog.models import ResultCard
 from vidpost.cli.browse import card as show
+from vidpost.cli.browse import card_file
 
 
 class _ShowByDefault(click.Group):
@@ -51,11 +52,7 @@ def promote(paths: tuple[Path, ...]) -> None:
     catalog = load()
     files: dict[Path, str] = {}
     for path in paths:
-        path = path / "card.yaml" if path.is_dir() else path
-        if not path.is_file():
-            raise CatalogError(
-                f"{path}: no card. Finish the run: vidpost run --resume {path.parent}"
-            )
+        path = card_file(path)
         found = load_model(path, ResultCard)
         if found.method not in catalog.methods:
             raise CatalogError(f"{path}: {_missing(catalog, found.method)}")

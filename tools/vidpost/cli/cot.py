@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vidpost.cli.ask import model_options
-from vidpost.cli.train import fail, parse_overrides, quiet_libraries, stopped
+from vidpost.cli.train import VIDEO_ROOT, fail, quiet_libraries, stopped
 
 if TYPE_CHECKING:
     from reproductions.shared.cot import Item, Recipe
@@ -32,11 +32,7 @@ Examples:
 
 @click.command(epilog=EXAMPLES)
 @click.option("--data", type=click.Path(path_type=Path), help="Your records (Video-R1 format).")
-@click.option(
-    "--video-root",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Folder of their videos.",
-)
+@VIDEO_ROOT
 @click.option("--run", "run_folder", type=click.Path(path_type=Path), help="A run's training set.")
 @click.option("--model", help="Who looks and refines: run folder, hub id or URL; default: the run.")
 @click.option("--drafter", help="Who drafts from the metadata; default: the same model.")
@@ -64,12 +60,7 @@ def cot(
     run_folder: Path | None,
     model: str | None,
     drafter: str | None,
-    engine: str,
-    checkpoint: str | None,
-    served: str | None,
-    revision: str | None,
-    frames: int | None,
-    pairs: tuple[str, ...],
+    how: dict[str, Any],
     out: Path,
     draft: str,
     candidates: int,
@@ -96,25 +87,23 @@ def cot(
     model = model or (str(run_folder) if run_folder else None)
     if model is None:
         fail("--model: say who refines (a run folder, a hub id, or a URL).")
-    overrides = parse_overrides(pairs)
     from reproductions.shared.cot import Recipe, distil, summary
     from reproductions.shared.inference.answers import AnswersError
     from reproductions.shared.inference.server import ServerError
     from reproductions.shared.progress import bar
     from reproductions.shared.rewards.rules import accuracy
-    from reproductions.shared.run import RunError
+    from reproductions.shared.settings import RunError
     from reproductions.shared.source import SourceError, open_source
 
     if max_new_tokens is not None:
-        overrides.setdefault("evaluate.max_new_tokens", max_new_tokens)
+        how["overrides"].setdefault("evaluate.max_new_tokens", max_new_tokens)
     try:
         samples, root, own = _samples(data, video_root, run_folder, limit)
         root = _root(samples, root, out)
-        refiner = open_source(
-            model, engine=engine, checkpoint=checkpoint, served=served, revision=revision,
-            frames=frames, overrides=overrides, own=own,
-        )  # fmt: skip
-        writer = refiner if drafter is None else open_source(drafter, overrides=overrides)
+        refiner = open_source(model, own=own, **how)
+        writer = refiner
+        if drafter is not None:
+            writer = open_source(drafter, overrides=how["overrides"])
         recipe = Recipe(
             draft=draft,  # type: ignore[arg-type]
             show_draft=not own_prompt,
@@ -155,8 +144,9 @@ def _samples(
     data: Path | None, video_root: Path | None, run_folder: Path | None, limit: int | None
 ) -> tuple[list[Sample], Path | None, bool]:
     """(questions, folder of their videos, whether the videos are our own)."""
+    from reproductions.shared.data import load_data, untaught
     from reproductions.shared.finished import open_run
-    from reproductions.shared.run import RunError, load_data, untaught
+    from reproductions.shared.settings import RunError
 
     if data is not None:
         from reproductions.datasets.video_r1_260k import RecordError, load
@@ -177,7 +167,7 @@ def _samples(
 
 def _root(samples: Sequence[Sample], root: Path | None, out: Path) -> Path:
     """The folder to which records name their videos: that of the records, else a common one."""
-    from reproductions.shared.run import RunError
+    from reproductions.shared.settings import RunError
 
     videos = [_absolute(Path(s.video)) for s in samples if s.video]
     if not videos:

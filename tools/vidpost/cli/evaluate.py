@@ -10,14 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vidpost.cli.ask import model_options
-from vidpost.cli.train import (
-    fail,
-    parse_overrides,
-    quiet_libraries,
-    result_table,
-    stopped,
-)
+from vidpost.cli.ask import model_options, opened
+from vidpost.cli.browse import console
+from vidpost.cli.train import VIDEO_ROOT, fail, quiet_libraries, result_table, stopped
 
 if TYPE_CHECKING:
     from reproductions.shared.evaluation.benchmark import Asked, Outcome
@@ -53,7 +48,7 @@ Examples:
 @click.option("--resume/--fresh", default=True, help="Go on with the answers that are there.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for answers and cards.")
 @click.option("--data", type=click.Path(path_type=Path), help="Your records (Video-R1 format).")
-@click.option("--video-root", type=click.Path(path_type=Path), help="Folder of their videos.")
+@VIDEO_ROOT
 @click.option("--seed", type=int, help="Fresh synthetic clips of this seed.")
 @click.option("--limit", type=click.IntRange(min=1), help="At most this many questions.")
 @click.option("--json", "as_json", is_flag=True, help="Print the scores as JSON.")
@@ -65,12 +60,7 @@ def evaluate(
     subtitles: bool,
     rules: str,
     method: str,
-    engine: str,
-    checkpoint: str | None,
-    served: str | None,
-    revision: str | None,
-    frames: int | None,
-    pairs: tuple[str, ...],
+    how: dict[str, Any],
     shard: str | None,
     resume: bool,
     out: Path | None,
@@ -87,26 +77,18 @@ def evaluate(
     """
     quiet_libraries()
     if names is None:
-        _own_questions(Path(model), checkpoint, data, video_root, seed, limit, as_json)
+        _own_questions(Path(model), how["checkpoint"], data, video_root, seed, limit, as_json)
         return
     if data is not None or seed is not None:
         fail("--data and --seed ask a run's own questions; leave them or --benchmark away.")
     part = _part(shard)
-    overrides = parse_overrides(pairs)
     from reproductions.shared import processes
-    from reproductions.shared.evaluation.benchmark import BenchmarkError
+    from reproductions.shared.evaluation.headline import BenchmarkError
     from reproductions.shared.evaluation.runner import EvaluationError
     from reproductions.shared.inference.answers import AnswersError
-    from reproductions.shared.source import SourceError, open_source
 
     loaded = _load(names, data_root, split, subtitles, rules, video_root)  # before the model
-    try:
-        source = open_source(
-            model, method=method, engine=engine, frames=frames, checkpoint=checkpoint,
-            served=served, revision=revision, overrides=overrides,
-        )  # fmt: skip
-    except SourceError as error:
-        fail(str(error))
+    source = opened(model, method=method, **how)
     folder = out or _folder(source)
     try:
         outcomes = [
@@ -145,7 +127,7 @@ def _own_questions(
     from reproductions.shared import processes
     from reproductions.shared.evaluation.runner import EvaluationError
     from reproductions.shared.finished import evaluate_run
-    from reproductions.shared.run import RunError
+    from reproductions.shared.settings import RunError
 
     if not (run_folder / "config.yaml").is_file() and not run_folder.is_dir():
         fail(
@@ -167,9 +149,7 @@ def _own_questions(
     if as_json:
         click.echo(json.dumps(result, indent=1))
         return
-    from rich.console import Console
-
-    Console().print(result_table(result))
+    console().print(result_table(result))
     click.echo(f"predictions  {result['predictions']}")
 
 

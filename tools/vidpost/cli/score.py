@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from vidpost.cli.browse import wrapped
 from vidpost.cli.main import UserError
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -148,7 +149,8 @@ def log_(
     holds, and the score by a rule that reads more. Exit code 1 if a --published number is none of
     those that the log gives.
     """
-    from reproductions.shared.evaluation.score import LogError, score_log
+    from reproductions.shared.evaluation.log_fields import LogError
+    from reproductions.shared.evaluation.score import score_log
 
     try:
         report = score_log(
@@ -279,28 +281,27 @@ def rules_(name: str | None) -> None:
 
     if name is None:
         for each in names():
-            benchmark = get(each)
-            variants = "".join(f" :{v}" for v in benchmark.variants)
-            click.echo(
-                f"{each:24} {benchmark.shape.name:10} {', '.join(benchmark.rules)}{variants}"
-            )
+            one = get(each)
+            variants = "".join(f" :{v}" for v in one.variants)
+            row = f"{each:24} {one.shape.name:10} {', '.join(one.rules)}{variants}"
+            click.echo(wrapped(row))
         return
     benchmark = _benchmark(name)
-    click.echo(
-        f"{benchmark.id}  answers: {benchmark.shape.name}  metrics: " + ", ".join(benchmark.metrics)
-    )
-    for harness, rule in benchmark.rules.items():
-        click.echo(f"  {harness:12} {rule}")
-    click.echo(f"  all rules: {', '.join(benchmark.shape.rules)}")
-    click.echo(f"  reads most: {benchmark.shape.better or '-'}")
+    lines = [
+        f"{benchmark.id}  answers: {benchmark.shape.name}  metrics: {', '.join(benchmark.metrics)}",
+        *(f"  {harness:12} {rule}" for harness, rule in benchmark.rules.items()),
+        f"  all rules: {', '.join(benchmark.shape.rules)}",
+        f"  reads most: {benchmark.shape.better or '-'}",
+    ]
     for split, facts in benchmark.splits.items():
         size = f"{facts.size} questions" if facts.size else "size not published"
         secret = "" if facts.gold else ", answers not public"
-        click.echo(f"  split {split}: {size}{secret}; {' or '.join(facts.files)}")
+        lines.append(f"  split {split}: {size}{secret}; {' or '.join(facts.files)}")
     if benchmark.variants:
-        click.echo("  variants: " + ", ".join(f"{benchmark.id}:{v}" for v in benchmark.variants))
-    click.echo(f"  hub {benchmark.hub or '-'}  licence {benchmark.license or 'not found'}")
-    click.echo(f"  source {benchmark.source}")
+        lines.append("  variants: " + ", ".join(f"{benchmark.id}:{v}" for v in benchmark.variants))
+    lines.append(f"  hub {benchmark.hub or '-'}  licence {benchmark.license or 'not found'}")
+    lines.append(f"  source {benchmark.source}")
+    click.echo(wrapped("\n".join(lines)))
 
 
 @score.command()
@@ -327,7 +328,9 @@ def export(
       vidpost score export answers.jsonl samples.jsonl --to lmms_eval --benchmark mmvu
     """
     from reproductions.shared.evaluation import interop
-    from reproductions.shared.evaluation.score import LogError, score_log
+    from reproductions.shared.evaluation.log_fields import LogError
+    from reproductions.shared.evaluation.log_forms import InteropError
+    from reproductions.shared.evaluation.score import score_log
 
     benchmark = _benchmark(name)
     first = next(iter(benchmark.rules.values()))
@@ -341,7 +344,7 @@ def export(
             count = interop.to_lmms_eval(answers, output, {})
         else:
             count = interop.to_vlmevalkit(answers, output)
-    except (LogError, interop.InteropError) as error:
+    except (LogError, InteropError) as error:
         raise UserError(str(error)) from None
     except OSError as error:
         raise UserError(f"{output}: {error.strerror}. Choose another file.") from None
@@ -365,6 +368,7 @@ def result(card: Path, model: str, form: str) -> None:
     """
     from reproductions.shared.evaluation import interop
     from reproductions.shared.evaluation.cards import CardError, read_card
+    from reproductions.shared.evaluation.log_forms import InteropError
     from vidpost.catalog.loader import load
 
     try:
@@ -376,7 +380,7 @@ def result(card: Path, model: str, form: str) -> None:
             return
         metric = catalog.metrics.get(found.metric)
         click.echo(interop.model_index(found, model or found.method, benchmark, metric), nl=False)
-    except (CardError, interop.InteropError) as error:
+    except (CardError, InteropError) as error:
         raise UserError(str(error)) from None
 
 

@@ -11,14 +11,7 @@ import click
 from vidpost.catalog import graph
 from vidpost.catalog.diagnostics import CatalogError, closest
 from vidpost.catalog.loader import Catalog
-from vidpost.catalog.models import (
-    RUNGS,
-    BenchmarkEntry,
-    DatasetEntry,
-    Entry,
-    MethodEntry,
-    Work,
-)
+from vidpost.catalog.models import RUNGS, BenchmarkEntry, DatasetEntry, Entry, MethodEntry, Work
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -60,7 +60,7 @@ def unverified(entry: Entry) -> tuple[int, int]:
     return total, open_
 
 
-def _open(kind: str, entry: Entry, recipes: frozenset[str]) -> dict[str, bool]:
+def _open(entry: Entry, recipes: frozenset[str]) -> dict[str, bool]:
     """What of a work is open; kinds differ in what they can have."""
     if isinstance(entry, MethodEntry):
         licence = entry.license or (entry.code.license if entry.code else None)
@@ -119,7 +119,7 @@ def state(catalog: Catalog, newest: int = 10) -> dict[str, Any]:
             total, flagged, sum(bool(entry.unverified) for entry in members)
         )
         published = [e for e in members if not (isinstance(e, MethodEntry) and e.is_baseline)]
-        has = [row for entry in published if (row := _open(kind, entry, recipes))]
+        has = [row for entry in published if (row := _open(entry, recipes))]
         if has:
             openness[_PLURAL[kind]] = {
                 "of": len(has),

@@ -16,6 +16,8 @@ from typing import Any, NoReturn
 
 import click
 
+from vidpost.cli.browse import console
+
 EXAMPLES = """
 \b
 Examples:
@@ -26,6 +28,11 @@ Examples:
   vidpost run video_r1 --set seed=3 --set stages.rl.max_steps=100
   vidpost run --resume runs/video_r1-20261122-101500
 """
+VIDEO_ROOT = click.option(
+    "--video-root",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Folder of their videos.",
+)
 
 
 def fail(message: str, code: int = 2) -> NoReturn:
@@ -59,7 +66,7 @@ def parse_overrides(pairs: tuple[str, ...]) -> dict[str, Any]:
 @click.option("--preset", default="mini", show_default=True, help="mini, paper or a file.")
 @click.option("--data", type=click.Path(path_type=Path), help="Your records (Video-R1 format).")
 @click.option("--eval-data", type=click.Path(path_type=Path), help="Records to evaluate on.")
-@click.option("--video-root", type=click.Path(path_type=Path), help="Folder of their videos.")
+@VIDEO_ROOT
 @click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="Override one setting.")
 @click.option("--smoke", is_flag=True, help="A few steps a stage, a handful of clips.")
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder (default runs/...).")
@@ -84,6 +91,8 @@ def run(
         fail("give a method (vidpost run video_r1) or --resume FOLDER, not both and not neither.")
     quiet_libraries()
     from reproductions.shared import run as engine
+    from reproductions.shared.data import preflight, with_records
+    from reproductions.shared.settings import Options, RunError, complete, find_method, settings_of
 
     overrides = parse_overrides(pairs)
     where = resume
@@ -92,8 +101,8 @@ def run(
             folder = engine.resume(resume)
         else:
             assert method is not None
-            chosen = engine.find_method(method)
-            options = engine.Options(
+            chosen = find_method(method)
+            options = Options(
                 preset=preset,
                 overrides=overrides,
                 data=data,
@@ -102,11 +111,11 @@ def run(
                 out=out,
                 smoke=smoke,
             )
-            settings = engine.settings_of(chosen, options)
-            records = engine.preflight(settings, options)
-            planned = engine.with_records(settings, records)
+            settings = settings_of(chosen, options)
+            records = preflight(settings, options)
+            planned = with_records(settings, records)
             if dry_run:
-                _show_plan(planned, engine.complete(chosen), as_json)
+                _show_plan(planned, complete(chosen), as_json)
                 return
             _require_machine(planned)
             where = out or engine.new_folder(chosen.id)
@@ -114,7 +123,7 @@ def run(
                 _launch(settings, where)
             options = dataclasses.replace(options, out=where)
             folder = engine.run(chosen, options, records)
-    except engine.RunError as error:
+    except RunError as error:
         several = int(os.environ.get("WORLD_SIZE", "1")) > 1
         fail(f"process {os.environ.get('RANK')}: {error}" if several else str(error))
     except ModuleNotFoundError as error:
@@ -160,11 +169,10 @@ def _launch(settings: Any, where: Path) -> NoReturn:
 
 
 def _show_plan(settings: Any, method: Any, as_json: bool) -> None:
-    from rich.console import Console
-
     from reproductions.shared import scaling
     from reproductions.shared.models.sizes import PlanError
-    from reproductions.shared.plan import make_plan, render
+    from reproductions.shared.plan import make_plan
+    from reproductions.shared.plan_table import render
 
     try:
         plan = make_plan(settings, method)
@@ -175,10 +183,10 @@ def _show_plan(settings: Any, method: Any, as_json: bool) -> None:
         found = plan.to_dict() | {"scaling": [layout.to_dict() for layout in layouts]}
         click.echo(json.dumps(found, indent=1))
         return
-    Console().print(render(plan))
+    console().print(render(plan))
     if layouts:
-        Console().print("\nThe same on other numbers of GPUs:")
-        Console().print(scaling.render(layouts, plan.like))
+        console().print("\nThe same on other numbers of GPUs:")
+        console().print(scaling.render(layouts, plan.like))
 
 
 def _require_machine(settings: Any) -> None:
@@ -203,14 +211,12 @@ def _show_result(folder: Path, as_json: bool) -> None:
         files = {n: str(folder / n) for n in ("card.yaml", "report.html", "log.jsonl")}
         click.echo(json.dumps({"folder": str(folder), "files": files, **evaluation}, indent=1))
         return
-    from rich.console import Console
-
-    console = Console()
-    console.print(result_table(evaluation))
+    screen = console()
+    screen.print(result_table(evaluation))
     for line in verdicts(evaluation):
-        console.print(line, highlight=False)
-    console.print(f"report  {folder / 'report.html'}", highlight=False, soft_wrap=True)
-    console.print(f"card    {folder / 'card.yaml'}", highlight=False, soft_wrap=True)
+        screen.print(line)
+    screen.print(f"report  {folder / 'report.html'}", soft_wrap=True)
+    screen.print(f"card    {folder / 'card.yaml'}", soft_wrap=True)
 
 
 def result_table(evaluation: Mapping[str, Any]) -> Any:
@@ -285,7 +291,7 @@ def claim(
     """
     quiet_libraries()
     from reproductions.shared.claim import card_path, test_claim, test_variants
-    from reproductions.shared.run import Options, RunError
+    from reproductions.shared.settings import Options, RunError
     from vidpost.catalog.loader import load
     from vidpost.catalog.models import MethodEntry
 
@@ -359,7 +365,7 @@ def doctor(parity: Path | None, as_json: bool) -> None:
 def _doctor_parity(folder: Path, as_json: bool) -> None:
     quiet_libraries()
     from reproductions.shared.finished import parity_of
-    from reproductions.shared.run import RunError
+    from reproductions.shared.settings import RunError
 
     try:
         result = parity_of(folder)

@@ -62,13 +62,14 @@ def curve(
       vidpost tts curve --methods tcot --run runs/video_r1-20261122 --budgets 8,16,32 --limit 50
     """
     quiet_libraries()
+    from reproductions.shared.data import held_out
     from reproductions.shared.evaluation.curve import CurveError, read_budgets, sweep, table, write
     from reproductions.shared.evaluation.outcome import SCORE
     from reproductions.shared.evaluation.runner import EvaluationError
     from reproductions.shared.finished import open_run
     from reproductions.shared.inference.answers import AnswersError
     from reproductions.shared.progress import bar
-    from reproductions.shared.run import RunError, held_out
+    from reproductions.shared.settings import RunError
     from reproductions.shared.source import SourceError, open_source
 
     names = [n.strip().replace("-", "_") for n in methods.split(",") if n.strip()]
@@ -92,7 +93,7 @@ def curve(
     try:
         points = [b for name in names for b in _budgets(source, name, wanted, chosen)]
         result = sweep(
-            source.generator, samples[:limit], points, SCORE, source.sampling, folder,
+            samples[:limit], points, SCORE, source.sampling, folder,
             identity=f"{source.identity}/{source.spec.key()}/{source.wording()}",
             cached=source.cached, shown=bar,
             batch=64, max_calls=4096,
@@ -117,13 +118,8 @@ def _budgets(
     """The points of one method."""
     from dataclasses import replace
 
-    from reproductions.shared.evaluation.curve import (
-        Budget,
-        CurveError,
-        default_budgets,
-        knob_of,
-    )
-    from reproductions.shared.run import complete, find_method
+    from reproductions.shared.evaluation.curve import Budget, CurveError, default_budgets, knob_of
+    from reproductions.shared.settings import complete, find_method
     from reproductions.shared.source import method_settings
 
     method = complete(find_method(name))

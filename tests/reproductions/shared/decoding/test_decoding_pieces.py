@@ -39,12 +39,6 @@ def test_answers_as_votes_compare_them():
     assert ask.answer_of("B") == "" == ask.answer_of("")
 
 
-def test_similar_paths_weigh_more():
-    """red red / red: 1; to blue: 0. Means: (1 + 0) / 2, (1 + 0) / 2, 0."""
-    assert voting.path_weights(["red red", "red", "blue"]) == pytest.approx([0.5, 0.5, 0.0])
-    assert voting.path_weights(["alone"]) == [1.0]
-
-
 def test_self_consistency_returns_a_whole_answer():
     texts = ["<answer>B</answer>", "?", "<think>x</think><answer>A</answer>", "<answer>A</answer>"]
     generator = ScriptedGenerator(lambda r, i: texts[i])
@@ -63,14 +57,13 @@ def test_what_probabilities_say():
     assert ask.yes(done("no", math.log(0.75))) == pytest.approx(0.25)
     # What is given to neither is not the other's: the likelier of the two has one half at least.
     assert ask.yes(sure) == ask.yes(done("no", math.log(0.3))) == 0.5
-    assert ask.least_probability(sure) == pytest.approx(0.5) and ask.mean_logprob(done("")) == 0.0
-    assert ask.mean_logprob(sure) == pytest.approx((math.log(0.5) + math.log(0.8)) / 2)
+    assert ask.least_probability(sure) == pytest.approx(0.5)
 
 
 def test_without_probabilities_there_is_no_confidence():
     """Endpoints need not give any: a probability of 1 would be made up."""
     bare = Completion("yes", (-1,), (), True)
-    for how in (ask.probability, ask.least_probability, ask.mean_logprob):
+    for how in (ask.probability, ask.least_probability):
         with pytest.raises(ValueError, match=r"gives no log-probabilities.*--method"):
             how(bare)
     assert (ask.yes(bare), ask.yes(Completion("no", (-1,), (), True))) == (1.0, 0.0)
@@ -153,16 +146,6 @@ def test_a_budget_is_never_exceeded(raw, budget):
     times = frames.shared_out(spans, budget)
     assert 1 <= len(times) <= budget and times == sorted(times)
     assert all(any(a <= t + 1e-3 and t <= b + 1e-3 for a, b in spans) for t in times)
-
-
-def test_coarse_to_fine_closes_in():
-    """Needle at 37 s of 64: quarters 32-48, then 36-40."""
-
-    def score(spans):
-        return [float(a <= 37 < b) for a, b in spans]
-
-    found = frames.coarse_to_fine(score, 64.0, 4, 2)
-    assert found == [((32.0, 48.0), 1.0), ((36.0, 40.0), 1.0)]
 
 
 def test_relevance_is_one_call_for_all_parts():

@@ -13,14 +13,9 @@ from small_run import Server, reply, vidpost, write_run
 pytest.importorskip("torch")
 
 from reproductions.benchmarks._base import get, load
-from reproductions.shared.evaluation.benchmark import (
-    Asked,
-    BenchmarkError,
-    interval_of,
-    run_benchmark,
-    template,
-)
+from reproductions.shared.evaluation.benchmark import Asked, run_benchmark, template
 from reproductions.shared.evaluation.cards import read_card
+from reproductions.shared.evaluation.headline import BenchmarkError, interval_of
 from reproductions.shared.evaluation.runner import shard_of
 from reproductions.shared.inference.engine import Request, Sampling
 from reproductions.shared.inference.scripted import ScriptedGenerator

@@ -46,7 +46,7 @@ def ask_twice(sample, engine):
 def measure(folder, budgets, model=None):
     model = model or ScriptedGenerator(lambda r, i: "<answer>B</answer>")
     result = sweep(
-        model, SAMPLES, budgets, accuracy("video_r1"), Sampling(), folder, identity="model",
+        SAMPLES, budgets, accuracy("video_r1"), Sampling(), folder, identity="model",
         cached=lambda where, name: CachedGenerator(model, where, model="m", protocol=name),
         shown=quiet,
     )  # fmt: skip

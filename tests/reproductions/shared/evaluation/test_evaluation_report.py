@@ -10,15 +10,15 @@ import pytest
 from fake_run import write_fake_run
 
 from reproductions.shared.evaluation import report
+from reproductions.shared.evaluation.plots import MINUS
 from reproductions.shared.evaluation.report import (
     choose_samples,
     read_run,
     render,
     score_table,
-    verdict,
-    visible,
     write_report,
 )
+from reproductions.shared.evaluation.report_words import verdict, visible
 from reproductions.shared.video.frames import write_mp4
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -72,7 +72,7 @@ def test_verdict_states_only_what_interval_and_test_agree_on(
 ):
     found = verdict(small_run(tmp_path, evaluation(difference, interval, p_value)))
     assert found["word"] == word
-    assert part in found["text"].replace("\N{NO-BREAK SPACE}", " ").replace(report.MINUS, "-")
+    assert part in found["text"].replace("\N{NO-BREAK SPACE}", " ").replace(MINUS, "-")
 
 
 def test_verdict_without_comparison_or_scores(tmp_path):

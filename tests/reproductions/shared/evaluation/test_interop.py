@@ -12,8 +12,9 @@ import yaml
 from click.testing import CliRunner
 
 from reproductions.benchmarks import _base
-from reproductions.shared.evaluation import interop
-from reproductions.shared.evaluation.score import LogError, score_log
+from reproductions.shared.evaluation import interop, log_forms
+from reproductions.shared.evaluation.log_fields import LogError
+from reproductions.shared.evaluation.score import score_log
 from reproductions.shared.method import Sample
 from vidpost.catalog.loader import load
 from vidpost.catalog.models import ResultCard
@@ -66,7 +67,7 @@ def test_vlmevalkit_there_and_back(tmp_path: Path) -> None:
     assert rows[1]["question"] == "Who\tis it?\nSay."
     report = score_log(log, _base.get("video_mme"), "vlmevalkit")
     assert report.numbers["accuracy"].value == 0.5
-    with pytest.raises(interop.InteropError, match=r"written as .tsv"):
+    with pytest.raises(log_forms.InteropError, match=r"written as .tsv"):
         interop.to_vlmevalkit(ANSWERS, tmp_path / "x.csv")
 
 
@@ -102,7 +103,7 @@ def test_vlmevalkits_workbooks_are_read(tmp_path: Path) -> None:
     sheet += row(2, {"A": "0", "B": "6", "C": "7", "D": "8", "E": "9", "F": "10"})
     sheet += row(3, {"A": "1", "B": "6", "C": "7", "D": "8", "E": "11"})
     workbook(log, sheet, shared)
-    rows = interop.read_xlsx(log)
+    rows = log_forms.read_xlsx(log)
     assert rows[0] == {
         **{"index": 0, "question": "Which?", "A": "x", "B": "y", "answer": "B"},
         "prediction": "<b>B</b>",
@@ -127,8 +128,8 @@ def test_a_workbook_with_entities_is_refused(tmp_path: Path) -> None:
             "xl/worksheets/sheet1.xml",
             '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaa">]><worksheet>&a;</worksheet>',
         )
-    with pytest.raises(interop.InteropError, match="entities"):
-        interop.read_xlsx(path)
+    with pytest.raises(log_forms.InteropError, match="entities"):
+        log_forms.read_xlsx(path)
 
 
 def card(**changes: object) -> ResultCard:
@@ -173,9 +174,9 @@ def test_community_results_name_the_data_set() -> None:
     entry = yaml.safe_load(interop.eval_result(card(), benchmark))[0]
     assert entry["dataset"]["id"] == "lmms-lab/Video-MME"
     assert entry["value"] == 0.593
-    with pytest.raises(interop.InteropError, match="miniature"):
+    with pytest.raises(log_forms.InteropError, match="miniature"):
         interop.eval_result(card(kind="miniature"), benchmark)
-    with pytest.raises(interop.InteropError, match="names no hub data set"):
+    with pytest.raises(log_forms.InteropError, match="names no hub data set"):
         interop.eval_result(card(), None)
 
 

@@ -15,13 +15,7 @@ from reproductions.shared.evaluation.runner import cost_of
 from reproductions.shared.evaluation.statistics import wilson
 from reproductions.shared.evaluation.strategies import MOST_VOTES, equal_votes
 from reproductions.shared.prompts import answer_only
-from reproductions.shared.run import (
-    Options,
-    complete,
-    find_method,
-    frame_spec,
-    settings_of,
-)
+from reproductions.shared.settings import Options, complete, find_method, frame_spec, settings_of
 
 
 def records(scores, tasks=None, videos=None, finished=True):

@@ -11,7 +11,9 @@ import pytest
 from click.testing import CliRunner
 
 from reproductions.benchmarks import _base
-from reproductions.shared.evaluation.score import LogError, bare, printed, score_log
+from reproductions.shared.evaluation.log_fields import LogError
+from reproductions.shared.evaluation.score import bare, score_log
+from reproductions.shared.evaluation.score_report import printed
 from reproductions.shared.method import Sample
 from vidpost.cli.main import main
 

@@ -16,9 +16,11 @@ from click.testing import CliRunner
 
 from reproductions.benchmarks import _base
 from reproductions.metrics import captions, soda_c
-from reproductions.shared.evaluation import interop
+from reproductions.shared.evaluation import log_forms
+from reproductions.shared.evaluation.log_fields import LogError
 from reproductions.shared.evaluation.meteor_java import JavaMeteor
-from reproductions.shared.evaluation.score import LogError, Report, bare, score_log
+from reproductions.shared.evaluation.score import bare, score_log
+from reproductions.shared.evaluation.score_report import Report
 from vidpost.cli.main import main
 
 DATA = Path(__file__).parents[3] / "data" / "predlogs"
@@ -143,8 +145,8 @@ def test_runs_of_a_tracker_and_hidden_targets(tmp_path: Path) -> None:
 
 
 def test_a_box_that_sticks_out_moves_as_in_the_toolkit() -> None:
-    assert interop.within([-10, 5, 30, 30], (100, 20)) == [0, 5, 30, 15]
-    assert interop.within([-10, 5, 30, 30], None) == [-10, 5, 30, 30]
+    assert log_forms.within([-10, 5, 30, 30], (100, 20)) == [0, 5, 30, 15]
+    assert log_forms.within([-10, 5, 30, 30], None) == [-10, 5, 30, 30]
 
 
 # -- fields ----------------------------------------------------------------------------------------

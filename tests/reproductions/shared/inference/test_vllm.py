@@ -11,10 +11,10 @@ import pytest
 
 pytest.importorskip("torch")
 
-from reproductions.shared import run
 from reproductions.shared.inference.turns import reading
 from reproductions.shared.inference.vllm import EngineError, VLLMGenerator
-from reproductions.shared.run import Options, RunError
+from reproductions.shared.run import run
+from reproductions.shared.settings import Options, RunError
 from reproductions.shared.training import stage
 
 without = pytest.mark.skipif(find_spec("vllm") is not None, reason="vLLM is installed here")
@@ -33,7 +33,7 @@ def start(tmp_path, engine):
     options = Options(
         smoke=True, out=tmp_path / "run", overrides={"hardware.rollout_engine": engine}
     )
-    run.run(METHOD, options)
+    run(METHOD, options)
 
 
 @without

@@ -13,8 +13,7 @@ from engine_fixtures import grpo_trainer, lively
 
 torch = pytest.importorskip("torch")
 
-from reproductions.shared import processes  # noqa: E402
-from reproductions.shared import run as engine_of_runs  # noqa: E402
+from reproductions.shared import data, processes  # noqa: E402
 from reproductions.shared.evaluation import outcome  # noqa: E402
 from reproductions.shared.method import Stage  # noqa: E402
 from reproductions.shared.models.encode import Encoder, base_of  # noqa: E402
@@ -22,7 +21,8 @@ from reproductions.shared.models.frozen import Tower  # noqa: E402
 from reproductions.shared.models.load import load_model, load_processor  # noqa: E402
 from reproductions.shared.models.memory import Memory  # noqa: E402
 from reproductions.shared.prompts import think_then_answer  # noqa: E402
-from reproductions.shared.run import Options, complete, find_method, settings_of  # noqa: E402
+from reproductions.shared.run import run  # noqa: E402
+from reproductions.shared.settings import Options, complete, find_method, settings_of  # noqa: E402
 from reproductions.shared.training import stage as stages  # noqa: E402
 from vidpost.catalog.preset import ModelSettings  # noqa: E402
 
@@ -52,7 +52,7 @@ def test_a_run_decodes_a_video_once(tmp_path, monkeypatch, frozen_heap):
     """Two stages of several epochs, twins on shuffled frames, three checkpoints evaluated."""
     monkeypatch.setenv("VIDPOST_CACHE", str(tmp_path / "cache"))
     decoded, encoded = Counter(), Counter()
-    real_read, real_encode = engine_of_runs.read_frames, Encoder._encode
+    real_read, real_encode = data.read_frames, Encoder._encode
 
     def read(path, *args):
         decoded[path] += 1
@@ -66,10 +66,10 @@ def test_a_run_decodes_a_video_once(tmp_path, monkeypatch, frozen_heap):
     monkeypatch.setattr(
         outcome, "weights_sha256", lambda folder: hashed.append(folder) or real_hash(folder)
     )
-    monkeypatch.setattr(engine_of_runs, "read_frames", read)
+    monkeypatch.setattr(data, "read_frames", read)
     monkeypatch.setattr(Encoder, "_encode", encode)
     method = lively(complete(find_method("video_r1")))
-    folder = engine_of_runs.run(method, Options(overrides=SIZES, out=tmp_path / "one"))
+    folder = run(method, Options(overrides=SIZES, out=tmp_path / "one"))
     lines = (folder / "log.jsonl").read_text().splitlines()
     assert {json.loads(line)["stage"] for line in lines} == {"sft", "rl"}
     assert len(decoded) == 8 + 3 + 4 and set(decoded.values()) == {1}
@@ -79,7 +79,7 @@ def test_a_run_decodes_a_video_once(tmp_path, monkeypatch, frozen_heap):
     # Another run finds the decoded clips on disk.
     decoded.clear()
     again = {**SIZES, "seed": 0, "stages.sft.max_steps": 1, "stages.rl.max_steps": 1}
-    engine_of_runs.run(method, Options(overrides=again, out=tmp_path / "two"))
+    run(method, Options(overrides=again, out=tmp_path / "two"))
     assert not decoded
 
 

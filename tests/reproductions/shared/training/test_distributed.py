@@ -23,7 +23,7 @@ torch = pytest.importorskip("torch")
 from safetensors.torch import load_file  # noqa: E402
 
 from reproductions.shared import processes  # noqa: E402
-from reproductions.shared.run import Options, find_method, settings_of  # noqa: E402
+from reproductions.shared.settings import Options, find_method, settings_of  # noqa: E402
 from reproductions.shared.training import stage as stages  # noqa: E402
 from reproductions.shared.training.grpo import Dealt  # noqa: E402
 from reproductions.shared.training.stage import StageError, share  # noqa: E402

@@ -14,8 +14,8 @@ torch = pytest.importorskip("torch")
 from reproductions.shared.inference.engine import Completion  # noqa: E402
 from reproductions.shared.method import MethodError, Rollouts  # noqa: E402
 from reproductions.shared.rewards.rules import accuracy, format_reward  # noqa: E402
-from reproductions.shared.training import grpo  # noqa: E402
-from reproductions.shared.training.grpo import Tokens  # noqa: E402
+from reproductions.shared.training import grpo, scoring  # noqa: E402
+from reproductions.shared.training.tokens import Tokens  # noqa: E402
 
 pytestmark = pytest.mark.train
 
@@ -179,14 +179,14 @@ def test_a_reward_that_gives_no_numbers_is_named(qwen, given, said):
 
     line = broken.__code__.co_firstlineno
     with pytest.raises(MethodError) as caught:
-        grpo.checked(broken, broken(), qwen.samples[:8])
+        scoring.checked(broken, broken(), qwen.samples[:8])
     assert said in str(caught.value)
     assert f"shared/training/test_grpo_hooks.py:{line}: " in str(caught.value)
 
 
 @pytest.mark.parametrize("given", [[1, True, 0.5], torch.tensor([1.0, 1.0, 0.5])], ids=str)
 def test_numbers_of_any_kind_are_scores(qwen, given):
-    assert grpo.checked(even_share, given, qwen.samples[:3]) == [1.0, 1.0, 0.5]
+    assert scoring.checked(even_share, given, qwen.samples[:3]) == [1.0, 1.0, 0.5]
 
 
 @pytest.mark.parametrize("hook", ["shape_rewards", "advantages"])

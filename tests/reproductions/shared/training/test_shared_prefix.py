@@ -25,7 +25,7 @@ from reproductions.shared.evaluation.outcome import _shared_prefix  # noqa: E402
 from reproductions.shared.method import Rollouts, Sample  # noqa: E402
 from reproductions.shared.models import attention  # noqa: E402
 from reproductions.shared.models.load import load_model  # noqa: E402
-from reproductions.shared.run import Options, find_method, settings_of  # noqa: E402
+from reproductions.shared.settings import Options, find_method, settings_of  # noqa: E402
 from reproductions.shared.training import grpo  # noqa: E402
 from reproductions.shared.training.forward import Part, score_packed, score_rows  # noqa: E402
 from reproductions.shared.video.image import read_image  # noqa: E402

@@ -15,7 +15,8 @@ from safetensors.torch import load_file  # noqa: E402
 
 from reproductions.shared.method import Stage  # noqa: E402
 from reproductions.shared.models.load import load_model  # noqa: E402
-from reproductions.shared.run import Options, complete, find_method, settings_of  # noqa: E402
+from reproductions.shared.settings import Options, complete, find_method, settings_of  # noqa: E402
+from reproductions.shared.training import callbacks, checkpoints  # noqa: E402
 from reproductions.shared.training import stage as stages  # noqa: E402
 
 OVERRIDES = {
@@ -73,7 +74,7 @@ def log_of(folder):
 def test_an_interrupted_stage_ends_with_the_same_weights(qwen, tmp_path, monkeypatch, settings):
     preset = preset_of(**settings)
     whole = train(qwen, tmp_path / "whole", preset)
-    real = stages.MarkComplete.on_save
+    real = callbacks.MarkComplete.on_save
     with monkeypatch.context() as patch:
 
         def stop(self, args, state, control, **kwargs):
@@ -81,7 +82,7 @@ def test_an_interrupted_stage_ends_with_the_same_weights(qwen, tmp_path, monkeyp
             if state.global_step >= 2:
                 raise Interrupted
 
-        patch.setattr(stages.MarkComplete, "on_save", stop)
+        patch.setattr(callbacks.MarkComplete, "on_save", stop)
         with pytest.raises(Interrupted):
             train(qwen, tmp_path / "cut", preset)
     cut = train(qwen, tmp_path / "cut", preset)
@@ -135,7 +136,7 @@ def test_a_value_that_is_no_number_moves_the_bar(tmp_path):
         def to(self, step, note):
             raise AssertionError
 
-    record = stages.Recorder("rl", tmp_path / "log.jsonl", Shown(), 2)
+    record = callbacks.Recorder("rl", tmp_path / "log.jsonl", Shown(), 2)
     state = SimpleNamespace(is_world_process_zero=True, global_step=1)
     record.on_log(None, state, None, {"reward": float("nan"), "loss": 0.5})
     assert log_of(tmp_path)[0]["reward"] is None and record.note == "loss 0.50"
@@ -147,10 +148,10 @@ def test_an_unfinished_checkpoint_does_not_count(tmp_path):
         folder.mkdir()
         (folder / "model.safetensors").write_bytes(b"x")
         if whole:
-            (folder / stages.COMPLETE).touch()
-    assert stages.latest_checkpoint(tmp_path) == tmp_path / "checkpoint-10"
+            (folder / checkpoints.COMPLETE).touch()
+    assert checkpoints.latest_checkpoint(tmp_path) == tmp_path / "checkpoint-10"
     assert not (tmp_path / "checkpoint-15").exists()
-    assert stages.latest_checkpoint(tmp_path / "none") is None
+    assert checkpoints.latest_checkpoint(tmp_path / "none") is None
 
 
 def test_a_log_forgets_what_will_be_written_again(tmp_path):
@@ -163,11 +164,11 @@ def test_a_log_forgets_what_will_be_written_again(tmp_path):
     ]
     whole = [json.dumps(line) + "\n" for line in lines]
     path.write_text("".join(whole) + '{"stage": "rl", "st')
-    stages.forget_after(path, "rl", 2)
+    checkpoints.forget_after(path, "rl", 2)
     assert path.read_text() == "".join(whole[:3])
-    stages.forget_after(path, "rl", 0)
+    checkpoints.forget_after(path, "rl", 0)
     assert path.read_text() == whole[0]
-    stages.forget_after(tmp_path / "none", "rl", 0)
+    checkpoints.forget_after(tmp_path / "none", "rl", 0)
     assert [p.name for p in tmp_path.iterdir()] == ["log.jsonl"]
 
 
@@ -212,7 +213,7 @@ def test_settings_become_trl_arguments(tmp_path):
 @pytest.mark.train
 def test_a_cold_start_stops_at_its_accuracy(qwen, tmp_path, monkeypatch):
     seen = iter([0.2, 0.6, 0.9])
-    monkeypatch.setattr(stages.StopAtAccuracy, "measure", lambda self, model: next(seen))
+    monkeypatch.setattr(callbacks.StopAtAccuracy, "measure", lambda self, model: next(seen))
     preset = preset_of(stages__sft__stop_at_accuracy=0.5, stages__sft__check_every=2)
     final = train(qwen, tmp_path, preset, "sft", "sft")
     records = log_of(tmp_path)
@@ -235,8 +236,8 @@ def test_the_accuracy_of_a_cold_start_is_measured_on_greedy_answers(qwen):
     encoder = qwen.encoder(model)
     validation = qwen.samples[:3]
     with bar("x", 1) as shown:
-        record = stages.Recorder("sft", qwen.checkpoint, shown, 1)
-    stop = stages.StopAtAccuracy(settings, validation, encoder, record)
+        record = callbacks.Recorder("sft", qwen.checkpoint, shown, 1)
+    stop = callbacks.StopAtAccuracy(settings, validation, encoder, record)
     assert stop.measure(model) == 0.0  # an untrained model writes no answer tags
     gold = {s.id: f"<think></think><answer>{s.answer}</answer>" for s in validation[:2]}
 
@@ -248,5 +249,5 @@ def test_the_accuracy_of_a_cold_start_is_measured_on_greedy_answers(qwen):
         return [[Completion(t, (), (), True)] for t in texts]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stages.HFGenerator, "generate", generate)
+        patch.setattr(callbacks.HFGenerator, "generate", generate)
         assert stop.measure(model) == pytest.approx(2 / 3)
