@@ -18,7 +18,8 @@ const section = (parts) => {
   if (!names.length) return [];
   const span = { scope: "colgroup", colspan: parts.length + 1, class: "section" };
   return [make("tr", make("th", title, span)), ...names.map((name) => make("tr", [
-    make("th", name, { scope: "row" }),
+    // max_completion_length breaks between its words
+    make("th", name.split(/(?<=[._])/).flatMap((part) => [part, make("wbr", [])]), { scope: "row" }),
     ...parts.map(({ rows, absent }) => cell(rows[name], absent))]))];
 };
 

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from small_site import HOSTILE, IN_CHROMIUM, chromium
 
+from vidpost.site import figures
+
 pytest.importorskip("playwright.sync_api")
 pytestmark = IN_CHROMIUM
 KINDS = {
@@ -221,6 +223,21 @@ def test_text_is_readable_and_phones_do_not_scroll_sideways(
         assert tab.evaluate(CONTRAST) == [], kind
     context.close()
     assert not outside
+
+
+def test_names_in_figures_are_not_cut_at_the_edge(page: Any, served: str) -> None:
+    names = ["Qwen2.5-VL-7B, 3K samples of captioning", "Chain-of-thought prompting", "W" * 13]
+    points = [(name, float(i), "m") for i, name in enumerate(names)]
+    spans = [figures.Span(name, 0.1, (0.0, 0.2), "undecided") for name in names]
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.goto(served + "claims/")
+    for figure in (figures.dots("t", "%", points), figures.forest("t", "d", spans)):
+        page.evaluate("html => { document.querySelector('article').innerHTML = html; }", figure)
+        left = page.evaluate("Math.min(...[...document.querySelectorAll('svg text')]"
+                             ".map(text => text.getBBox().x))")  # fmt: skip
+        assert left >= 0
+        assert page.evaluate("(e => e.scrollWidth - e.clientWidth)"
+                             "(document.querySelector('.scroll'))") == 0  # fmt: skip
 
 
 def test_axe_finds_nothing_serious(browser: Any, served: str) -> None:

@@ -43,7 +43,9 @@ def test_a_claim_with_a_card_has_a_verdict_a_line_and_a_row(root: Path) -> None:
     assert f"{comparison.difference:+.3f}" in unescape(row[0]) and "tcot/claim" in row[0]
     assert f"Of {len(done)} claims tested so far" in text
     part = text[text.index("## Test-time methods") : text.index("## Rules of the official code")]
-    assert part.count("<circle") == sum("decode" in t.found.claim.compare for t in done)
+    lines = re.findall(r'class="(?:box )?verdict-([\w-]+)"><title>', part)
+    expected = [t.found.verdict for t in done if "decode" in t.found.claim.compare]
+    assert [line.replace("-", " ") for line in lines] == expected
 
 
 def test_the_variants_of_a_method_stand_apart_from_its_claim(root: Path) -> None:
@@ -61,7 +63,7 @@ def test_the_variants_of_a_method_stand_apart_from_its_claim(root: Path) -> None
     assert mine.found.difference == mine.card.comparisons[0].difference
     _, page = claims.page(site, Renderer(site))
     part = page[page.index("## Rules of the official code") :]
-    assert "tcot/variant_official_code" in part and part.count("<circle") >= 1
+    assert "tcot/variant_official_code" in part and 'class="span"' in part
 
 
 def test_the_largest_difference_stands_first(root: Path) -> None:
@@ -85,3 +87,21 @@ def test_lines_lie_where_their_numbers_are() -> None:
     assert width == pytest.approx(1.5 * (float(second[1]) - float(second[0])), abs=0.3)
     assert "<b>" not in svg and "verdict-supported" in svg
     assert claims.forest("none", []) is None
+
+
+def test_verdicts_differ_in_shape_not_only_in_colour() -> None:
+    looks = ("supported", "not-supported", "undecided")
+    svg = figures.forest("t", "d", [figures.Span(each, 0.1, (0, 0.2), each) for each in looks])
+    found = re.findall(r'<(\w+) [^>]*class="((?:box )?verdict-[\w-]+)"><title>', svg)
+    assert len({(tag, css.startswith("box")) for tag, css in found}) == len(looks)
+    key = re.findall(r'class="(?:box )?verdict-([\w-]+)"></', svg)
+    assert tuple(key) == looks
+    assert all(f">{each.replace('-', ' ')}</text>" in svg for each in looks)
+
+
+def test_a_figure_of_claims_is_as_narrow_as_a_phone() -> None:
+    spans = [figures.Span("a name that is much too long for a phone", 0.2, (0.1, 0.4), "undecided")]
+    svg = figures.forest("t", "d", spans)
+    (width,) = re.findall(r'viewBox="0 0 (\d+) ', svg)
+    assert int(width) <= 400 and 'class="plot narrow"' in svg
+    assert "<title>a name that is much too long for a phone: +0.200" in svg

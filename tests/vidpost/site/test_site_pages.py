@@ -182,6 +182,45 @@ def test_boards_hold_one_protocol_each(built: Path) -> None:
     assert "results/video_mme/" in benchmark
 
 
+def test_a_protocol_said_in_two_ways_is_one_board(tmp_path: Path) -> None:
+    root = make_root(tmp_path / "root")
+    number = {"benchmark": "video_mme", "metric": "accuracy", "source": "its Table 1"}
+    reported = [
+        {**number, "value": 50.0, "model": "A", "split": "long, without subtitles",
+         "setting": {"frames": 7}},
+        {**number, "value": 51.0, "model": "B", "split": "long",
+         "setting": {"frames": 7, "subtitles": False}},
+        {**number, "value": 52.0, "model": "C", "split": "without subtitles",
+         "setting": {"frames": 9, "subtitles": False}},
+        {**number, "value": 53.0, "model": "D", "setting": {"frames": 9, "subtitles": False}},
+    ]  # fmt: skip
+    write_entry(root, "methods", {**SPARSE, "reported": reported})
+    site = Site(load(root), "https://example.org/", "")
+    boards = page_maker.boards(site, "video_mme")
+    models = [{row["model"] for row in board["rows"]} for board in boards]
+    assert {"A", "B"} in models and {"C", "D"} in models
+    titles = [frozenset(board["title"].split(", ")) for board in boards]
+    assert len(titles) == len(set(titles))
+
+
+def test_many_boards_are_folded_but_none_is_lost() -> None:
+    boards = [{"stated": bool(n % 2), "anchor": f"board-{n}"} for n in range(30)]
+    assert page_maker._parts(boards[:8]) == [("", boards[:8])]
+    parts = page_maker._parts(boards)
+    assert [heading == "" for heading, _ in parts] == [True, False, False]
+    assert all(board["stated"] for board in parts[0][1]) and len(parts[0][1]) == 8
+    listed = [board["anchor"] for _, part in parts for board in part]
+    assert sorted(listed) == sorted(board["anchor"] for board in boards)
+
+
+def test_short_cells_of_a_markdown_table_need_no_width(tmp_path: Path) -> None:
+    cells = "<td>1</td><td>a longer text</td>"
+    (tmp_path / "a.html").write_text(f"<table>\n<tr>{cells}</tr></table>", encoding="utf-8")
+    builder.squeeze(tmp_path)
+    text = (tmp_path / "a.html").read_text(encoding="utf-8")
+    assert '<td class="ref">1</td><td>a longer text</td>' in text
+
+
 # --- every page -----------------------------------------------------------------------------
 
 
@@ -257,7 +296,7 @@ def test_weight_budgets(built: Path) -> None:
     scripts = [path.stat().st_size for path in (ROOT / "docs/assets/js").glob("*.js")]
     assert sum(scripts) <= 18 * 1024
     styles = [path.stat().st_size for path in (ROOT / "docs/assets/css").glob("*.css")]
-    assert sum(styles) <= 10_000
+    assert sum(styles) < 10 * 1024
 
 
 def test_rows_carry_every_facet_value(built: Path) -> None:
@@ -419,7 +458,8 @@ def test_what_is_too_long_or_leads_elsewhere_is_refused(
 
 def test_the_page_of_first_papers_says_what_is_missing(built: Path) -> None:
     text = (built / "docs/contribute/first.md").read_text(encoding="utf-8")
-    assert "## Listed" in text and "a summary; an idea; pillars (sft, rl, tts)" in text
+    assert "## Listed" in text
+    assert re.search(r"<td>a summary; [^<]*an idea; [^<]*pillars \(sft, rl, tts\)", text)
     assert text.index("## Listed") < text.index(">Sparse</a>") < text.index("## Linked")
 
 

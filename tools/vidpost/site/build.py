@@ -284,6 +284,8 @@ def _table(match: re.Match[str], number: count[int]) -> str:
     if opening == "<table>":
         opening = '<table class="plain">'
         inner = re.sub(r"<th\b", r'<th scope="col"', inner)
+        # On a phone a cell of text keeps its width; a digit needs none.
+        inner = re.sub(r"<td>(?=[^<]{0,6}</td>)", '<td class="ref">', inner)
     return (
         f'<div class="scroll" role="group" tabindex="0" aria-label="{label}">'
         f"{opening}{inner}</table></div>"

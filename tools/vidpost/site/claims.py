@@ -63,14 +63,15 @@ def forest(title: str, rows: list[Tested]) -> Any:
     """The differences of some claims in one picture; None if there is none."""
     spans = [
         figures.Span(
-            row.name[:30],
+            row.name,
             row.found.difference or 0.0,
             row.found.interval or (0.0, 0.0),
             row.found.verdict.replace(" ", "-"),
         )
         for row in rows
     ]
-    axis = "difference of the mean score, method minus what it is compared with"
+    axis = "Difference of the mean score, method minus what it is compared with"
+    axis += ", with its 95 % interval over seeds"
     return figures.forest(title, axis, spans) if spans else None
 
 

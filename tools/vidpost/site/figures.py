@@ -7,7 +7,7 @@ colour. Points of different protocols are never joined or drawn on one axis.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import count
 
@@ -194,6 +194,16 @@ def months(counts: dict[str, dict[str, int]]) -> Markup:
     return _figure(svg, caption, _table(caption, head, rows), "The numbers")
 
 
+def _scale(
+    values: Sequence[float], left: float, right: float
+) -> tuple[float, float, Callable[[float], float]]:
+    """An axis with some room at both ends: (lowest, highest, value -> place along it)."""
+    low, high = min(values), max(values)
+    pad = (high - low) * 0.08 or max(abs(high) * 0.05, 1e-6)
+    low, high = low - pad, high + pad
+    return low, high, lambda value: left + (value - low) / (high - low) * (right - left)
+
+
 def dots(title: str, unit: str, rows: Sequence[tuple[str, float, str]]) -> Markup:
     """One board: a dot for each model, best first. The numbers are in the table that follows.
 
@@ -203,14 +213,8 @@ def dots(title: str, unit: str, rows: Sequence[tuple[str, float, str]]) -> Marku
         rows: (model, value, method's name), in any order; drawn from the largest down.
     """
     rows = sorted(rows, key=lambda row: -row[1])[:25]
-    low, high = min(v for _, v, _ in rows), max(v for _, v, _ in rows)
-    pad = (high - low) * 0.08 or max(abs(high) * 0.05, 1e-6)
-    low, high = low - pad, high + pad
-    left, right = 250, _WIDTH - 60
-
-    def place(value: float) -> float:
-        return left + (value - low) / (high - low) * (right - left)
-
+    width, left, right = 380, 182, 338  # as narrow as a phone
+    low, high, place = _scale([value for _, value, _ in rows], left, right)
     body = []
     height = 22 * len(rows) + 34
     for value in _steps(low, high):
@@ -218,15 +222,15 @@ def dots(title: str, unit: str, rows: Sequence[tuple[str, float, str]]) -> Marku
         body.append(_text(place(value), height - 8, f"{value:.3g}", "axis", "middle"))
     for i, (model, value, _) in enumerate(rows):
         y = 20 + 22 * i
-        name = model if len(model) <= 34 else f"{model[:33]}…"
-        body.append(_text(left - 12, y + 4, name, "label small", "end"))
+        name = model if len(model) <= 22 else f"{model[:21]}…"
+        body.append(_text(left - 8, y + 4, name, "label small", "end"))
         body.append(f'<circle cx="{place(value):.1f}" cy="{y}" r="5" class="fill-method"/>')
         body.append(_text(place(value) + 9, y + 4, number(value), "axis"))
     desc = f"{len(rows)} models, {unit}; axis from {low:.3g} to {high:.3g}"
-    svg = _svg(title, desc, _WIDTH, height, body)
+    svg = _svg(title, desc, width, height, body)
     note = "" if low <= 0 else "; the axis does not start at zero"
     return Markup(
-        f'<figure class="plot"><div class="scroll" role="region" tabindex="0" '
+        f'<figure class="plot narrow"><div class="scroll" role="region" tabindex="0" '
         f'aria-label="{escape(title)}">{svg}</div>'
         f"<figcaption>{escape(title + note)}</figcaption></figure>"
     )
@@ -242,15 +246,8 @@ def against(
         unit: Unit of the values.
         rows: (method, reported, measured, low, high, where the reported number stands).
     """
-    values = [value for row in rows for value in row[1:5]]
-    low, high = min(values), max(values)
-    pad = (high - low) * 0.08 or max(abs(high) * 0.05, 1e-6)
-    low, high = low - pad, high + pad
     left, right, height = 200, _WIDTH - 40, 30 * len(rows) + 58
-
-    def place(value: float) -> float:
-        return left + (value - low) / (high - low) * (right - left)
-
+    low, high, place = _scale([value for row in rows for value in row[1:5]], left, right)
     body = [
         f'<circle cx="{left + 6}" cy="10" r="5" class="ring"/>',
         _text(left + 18, 14, "reported by the authors", "axis"),
@@ -330,15 +327,28 @@ class Span:
     look: str
 
 
+MARKS = {
+    "supported": '<circle cx="{x:.1f}" cy="{y:.1f}" r="5" class="verdict-supported">{title}'
+    "</circle>",
+    "not-supported": '<path d="M{x:.1f} {y:.1f}m-4.5 -4.5h9v9h-9z" class="verdict-not-supported">'
+    "{title}</path>",
+    "undecided": '<circle cx="{x:.1f}" cy="{y:.1f}" r="4.5" class="box verdict-undecided">{title}'
+    "</circle>",
+}
+"""Verdicts differ in shape: a dot, a square, a ring."""
+
+
 def forest(title: str, axis: str, spans: Sequence[Span]) -> Markup:
     """Differences with their intervals on one axis, a line each, and zero marked.
+
+    As narrow as a phone, so that nobody has to scroll from a name to its line.
 
     Args:
         title: What was tested.
         axis: What the axis is.
         spans: From top to bottom.
     """
-    left, right, top, step = 200, _WIDTH - 20, 24, 22
+    width, left, right, top, step = 380, 178, 368, 34, 22
     bottom = top + step * len(spans)
     reach = max(abs(end) for span in spans for end in (*span.ends, span.value)) or 1.0
     reach *= 1.05
@@ -347,6 +357,9 @@ def forest(title: str, axis: str, spans: Sequence[Span]) -> Markup:
         return left + (value + reach) / (2 * reach) * (right - left)
 
     body = []
+    for x, look in zip((8, 100, 220), MARKS, strict=True):
+        body.append(MARKS[look].format(x=x, y=10, title=""))
+        body.append(_text(x + 10, 14, look.replace("-", " "), "axis"))
     for value in _steps(-reach, reach):
         look = "arrow" if value == 0 else "grid"
         body.append(f'<path d="M{at(value):.1f} {top - 6}V{bottom}" class="{look}"/>')
@@ -354,20 +367,18 @@ def forest(title: str, axis: str, spans: Sequence[Span]) -> Markup:
     for i, span in enumerate(spans):
         y = top + step * i + step / 2
         low, high = (at(end) for end in span.ends)
+        name = span.name if len(span.name) <= 25 else f"{span.name[:24]}…"
         hint = f"{span.name}: {span.value:+.3f} [{span.ends[0]:+.3f}, {span.ends[1]:+.3f}]"
-        body.append(_text(left - 12, round(y + 4, 1), span.name, "axis", "end"))
+        body.append(_text(left - 8, round(y + 4, 1), name, "axis", "end"))
         body.append(f'<path d="M{low:.1f} {y:.1f}H{high:.1f}" class="span"/>')
-        body.append(
-            f'<circle cx="{at(span.value):.1f}" cy="{y:.1f}" r="5" class="verdict-{span.look}">'
-            f"<title>{escape(hint)}</title></circle>"
-        )
-    body.append(_text(right, bottom + 36, axis, "axis", "end"))
+        told = f"<title>{escape(hint)}</title>"
+        body.append(MARKS[span.look].format(x=at(span.value), y=y, title=told))
     desc = f"{len(spans)} differences; the table below has the numbers"
-    svg = _svg(title, desc, _WIDTH, bottom + 44, body)
+    svg = _svg(title, desc, width, bottom + 26, body)
     return Markup(
-        f'<figure class="plot"><div class="scroll" role="region" tabindex="0" '
+        f'<figure class="plot narrow"><div class="scroll" role="region" tabindex="0" '
         f'aria-label="{escape(title)}">{svg}</div>'
-        f"<figcaption>{escape(title)}</figcaption></figure>"
+        f"<figcaption>{escape(axis)}</figcaption></figure>"
     )
 
 

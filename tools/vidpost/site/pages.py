@@ -241,28 +241,27 @@ def _by_protocol(cards: dict[str, ResultCard]) -> list[tuple[str, dict[str, Resu
 
 def boards(site: Site, benchmark: str) -> list[dict[str, Any]]:
     """Boards of reported numbers: one for each metric, split, unit and protocol; largest first."""
-    groups: dict[tuple[str, str, str, str], list[dict[str, Any]]] = {}
+    groups: dict[tuple[str, frozenset[str], str], list[dict[str, Any]]] = {}
+    titles: dict[frozenset[str], str] = {}
     for method, item in site.reported_on.get(benchmark, ()):
         index = method.reported.index(item)
-        key = (item.metric, item.split or "", ctx.setting(item.setting) or "", item.unit)
-        groups.setdefault(key, []).append(
+        said = (item.split, ctx.setting(item.setting) or "protocol not reported")
+        # A split may be named after its protocol: "long, without subtitles", or only "long".
+        words = dict.fromkeys(", ".join(filter(None, said)).split(", "))
+        protocol = frozenset(words)
+        titles.setdefault(protocol, ", ".join(words))
+        groups.setdefault((item.metric, protocol, item.unit), []).append(
             {"model": item.model or method.name, "method": method.id, "value": item.value,
              "text": f"{item.value:g}", "source": item.source, "flag": _flag(method, index),
              "month": ctx.month(method),
              "stated": item.setting.frames is not None or item.setting.fps is not None}
         )  # fmt: skip
     result: list[dict[str, Any]] = []
-    titles: set[str] = set()
-    for (metric, split, words, unit), rows in groups.items():
+    for (metric, protocol, unit), rows in groups.items():
         known = site.catalog.metrics.get(metric)
         down = known is not None and known.direction == "lower"
         rows.sort(key=lambda row: (row["value"] if down else -row["value"], row["model"]))
-        name = known.name if known else metric
-        title = ", ".join(filter(None, (name, split, words or "protocol not reported")))
-        # Splits may be named after their protocol: "with subtitles, with subtitles".
-        brief = ", ".join(dict.fromkeys(title.split(", ")))
-        title = title if brief in titles else brief
-        titles.add(title)
+        title = f"{known.name if known else metric}, {titles[protocol]}"
         # Numbers whose frames nobody stated may differ in them: a list, but no common axis.
         stated = all(row["stated"] for row in rows)
         points = [(str(row["model"]), float(row["value"]), str(row["method"])) for row in rows]
@@ -407,7 +406,7 @@ def results(site: Site, renderer: Renderer) -> Pages:
         yield path, renderer.page(
             path, "boards", entry=entry, count=len(numbers), protocols=len(tables_),
             trail=[("results/", "Results"), (str(site.path(name)), entry.name)],
-            boards=[board for board in tables_ if len(board["rows"]) > 1],
+            parts=_parts([board for board in tables_ if len(board["rows"]) > 1]),
             singles=[{**board["rows"][0], "title": board["title"], "unit": board["unit"]}
                      for board in tables_ if len(board["rows"]) == 1],
         )  # fmt: skip
@@ -441,6 +440,22 @@ def results(site: Site, renderer: Renderer) -> Pages:
     ]
     if groups:
         yield path, renderer.page(path, "miniatures", groups=groups)
+
+
+def _parts(all_: list[dict[str, Any]], most: int = 8) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Boards in the parts of their page: the one without a heading is shown, others are folded.
+
+    Few boards are all shown. Else those come first whose protocol says what frames were seen.
+    """
+    if len(all_) <= most:
+        return [("", all_)]
+    stated = [board for board in all_ if board["stated"]]
+    parts = [
+        ("", stated[:most]),
+        ("Smaller boards whose frames are stated", stated[most:]),
+        ("Boards without stated frames", [board for board in all_ if not board["stated"]]),
+    ]
+    return [(heading, part) for heading, part in parts if part]
 
 
 def _by_board(site: Site, kind: str) -> list[tuple[str, str, dict[str, ResultCard]]]:
