@@ -71,10 +71,8 @@ def preflight(preset: Preset, options: Options) -> Records | None:
 
 def check_batch(preset: Preset, name: str, count: int, remedy: str) -> None:
     """TRL leaves out a batch of groups that is not full; with too few questions it would be all."""
-    settings = preset.stages[name]
-    batch = settings.batch_size * (preset.hardware.devices - preset.hardware.rollout_devices)
-    batch *= settings.steps_per_generation * settings.gradient_accumulation
-    if settings.kind == "grpo" and count < batch:
+    batch = preset.questions_a_step(name)
+    if count < batch:
         raise RunError(
             f"stages.{name}.batch_size: a step takes {batch:,} questions, but there are {count:,}. "
             f"{remedy}, or lower it (--set stages.{name}.batch_size=1)."

@@ -99,7 +99,7 @@ def train_plan(
 ) -> StagePlan:
     """The plan of one training stage."""
     hardware, model = preset.hardware, preset.model
-    devices = max(1, hardware.devices - hardware.rollout_devices)
+    devices = hardware.training_devices
     clip = clip_of(preset.frames, arch.vision)
     prompt = _prompt(preset, clip)
     limit = stage.max_completion_length or ANSWER_TOKENS
@@ -216,8 +216,7 @@ def evaluate_plan(preset: Preset, arch: Architecture, name: str) -> StagePlan:
     memory = _with_peak({"weights": weights, "rollout cache": cache}, preset)
     hours = {}
     if updates is not None:  # the devices that train share the questions
-        hardware = preset.hardware
-        rounds = math.ceil(updates / max(1, hardware.devices - hardware.rollout_devices))
+        rounds = math.ceil(updates / preset.hardware.training_devices)
         hours = {k: v * rounds / 3600 for k, v in seconds.items()}
     return StagePlan(
         name, "evaluate", samples, updates, batch, clip, prompt, answer, 1, 0, flops, memory,

@@ -95,7 +95,7 @@ def _plan(
     """The preset on so many GPUs, and the plan of one of its stages there."""
     stage, hardware = preset.stages[name], preset.hardware
     training = gpus - servers
-    batches = stage.gradient_accumulation * max(1, hardware.devices - hardware.rollout_devices)
+    batches = stage.gradient_accumulation * hardware.training_devices
     stage = stage.model_copy(
         update={"gradient_accumulation": max(1, math.ceil(batches / training))}
     )

@@ -145,7 +145,7 @@ def train(
         with _said():
             _try_rewards(preset, method, samples)
     settings = preset.stages[stage.name]
-    devices = training_devices(preset)
+    devices = preset.hardware.training_devices
     batch, accumulation = share(settings, devices, processes.count())
     settings = settings.model_copy(
         update={"batch_size": batch, "gradient_accumulation": accumulation}
@@ -165,10 +165,17 @@ def train(
         seed=preset.seed,
         settings=preset.stages[stage.name].model_dump(),
     )
+    processor = load_processor(start, preset.model.revision if not Path(start).is_dir() else None)
+
+    def unchanged() -> HFGenerator:
+        first = load_model(start, preset.model, device=str(here))
+        return HFGenerator(first, Encoder(processor, first, read, method.prompt))
+
+    context = replace(context, frozen=LazyGenerator(unchanged))
     if method.prepare_data is not None:
         samples = method.prepare_data(list(samples), context)
+        _check_samples(preset, stage.name, len(samples))
     set_seed(preset.seed)  # new adapters draw their weights before the trainer sets a seed
-    processor = load_processor(start, preset.model.revision if not Path(start).is_dir() else None)
     # AdamW on bfloat16 weights rounds small steps away; ZeRO and FSDP keep float32 copies.
     master = preset.hardware.distributed == "none"
     model = load_model(start, preset.model, train=True, float32=master)
@@ -189,12 +196,6 @@ def train(
         # On a CPU the model needs the cores itself: no gain was measured on two.
         prefetch=device == "cuda" or os.environ.get(PREFETCH) == "1",
     )
-
-    def unchanged() -> HFGenerator:
-        first = load_model(start, preset.model, device=str(here))
-        return HFGenerator(first, Encoder(processor, first, read, method.prompt))
-
-    context = replace(context, frozen=LazyGenerator(unchanged))
     steps = total_steps(preset.stages[stage.name], len(samples), devices)
     with bar(f"{stage.name} (step)", steps) as shown:
         record = Recorder(stage.name, log, shown, steps)
@@ -368,9 +369,14 @@ def rollout_engine(
     return make
 
 
-def training_devices(preset: Preset) -> int:
-    """Devices of a preset that train, not those that only generate."""
-    return max(1, preset.hardware.devices - preset.hardware.rollout_devices)
+def _check_samples(preset: Preset, name: str, count: int) -> None:
+    """TRL leaves out a batch that is not full; with too few samples it would train nothing."""
+    least = preset.questions_a_step(name)
+    if count < least:
+        raise StageError(
+            f"prepare_data of {preset.method} leaves {count:,} samples for stage {name}, but a step "
+            f"takes {least:,}. Give it more data, or lower stages.{name}.batch_size."
+        )
 
 
 def _check_spread(preset: Preset) -> None:

@@ -205,6 +205,11 @@ class Hardware(_Part):
     rollout_devices: int = Field(0, ge=0, description="Devices that only generate.")
     hours: float | None = Field(None, gt=0, description="Wall-clock hours, as reported.")
 
+    @property
+    def training_devices(self) -> int:
+        """Devices that train, not those that only generate."""
+        return max(1, self.devices - self.rollout_devices)
+
 
 class Preset(_Part):
     """All settings of one run."""
@@ -225,6 +230,14 @@ class Preset(_Part):
     sources: dict[str, str] = Field(
         default_factory=dict, description="Dotted key -> where the value was read."
     )
+
+    def questions_a_step(self, stage: str) -> int:
+        """Fewest samples that a stage can train on: GRPO takes whole batches alone, others any."""
+        settings = self.stages[stage]
+        if settings.kind != "grpo":
+            return 1
+        batches = settings.steps_per_generation * settings.gradient_accumulation
+        return settings.batch_size * self.hardware.training_devices * batches
 
 
 ALLOWED_IN_MINI: tuple[str, ...] = (

@@ -161,7 +161,7 @@ def _launch(settings: Any, where: Path) -> NoReturn:
         command += [
             "--multi_gpu"
         ]  # CPUs too: accelerate's --cpu starts one process, or asks for MPI
-    processes = settings.hardware.devices - settings.hardware.rollout_devices
+    processes = settings.hardware.training_devices
     command += ["--num_processes", str(processes), "-m", "vidpost.cli.main"]
     command += [*sys.argv[1:], "--out", str(where)]
     click.echo(f"starting {processes} processes: {shlex.join(command)}", err=True)

@@ -13,6 +13,8 @@ torch = pytest.importorskip("torch")
 
 from safetensors.torch import load_file  # noqa: E402
 
+from reproductions.shared.decoding.ask import request  # noqa: E402
+from reproductions.shared.inference.engine import Sampling  # noqa: E402
 from reproductions.shared.method import Stage  # noqa: E402
 from reproductions.shared.models.load import load_model  # noqa: E402
 from reproductions.shared.settings import Options, complete, find_method, settings_of  # noqa: E402
@@ -129,6 +131,28 @@ def test_a_bad_reward_ends_its_stage_with_a_message(qwen, tmp_path):
     method = replace(complete(find_method("video_r1")), rewards=(brevity,), reward_weights=None)
     with pytest.raises(stages.StageError, match="'brevity' returned None"):
         train(qwen, tmp_path, preset_of(), method=method)
+
+
+def test_data_that_a_method_cuts_below_a_step_is_refused(qwen, tmp_path):
+    """TRL would leave out the only batch, which is not full, and train nothing without a word."""
+    cut = replace(complete(find_method("video_r1")), prepare_data=lambda samples, _: samples[:1])
+    preset = preset_of(stages__rl__batch_size=2)
+    with pytest.raises(stages.StageError, match="leaves 1 samples for stage rl.* a step takes 2"):
+        train(qwen, tmp_path, preset, method=cut)
+
+
+def test_a_method_may_ask_the_first_checkpoint_about_its_data(qwen, tmp_path):
+    """Selection by what the model itself answers, as several papers have it."""
+    asked = []
+
+    def ask(samples, context):
+        (answers,) = context.frozen.generate([request(samples[0])], Sampling(max_new_tokens=4))
+        asked.append(answers[0].text)
+        return samples
+
+    method = lively(complete(find_method("video_r1")))
+    train(qwen, tmp_path, preset_of(), method=replace(method, prepare_data=ask))
+    assert len(asked) == 1
 
 
 def test_a_value_that_is_no_number_moves_the_bar(tmp_path):
