@@ -374,8 +374,8 @@ def _check_samples(preset: Preset, name: str, count: int) -> None:
     least = preset.questions_a_step(name)
     if count < least:
         raise StageError(
-            f"prepare_data of {preset.method} leaves {count:,} samples for stage {name}, but a step "
-            f"takes {least:,}. Give it more data, or lower stages.{name}.batch_size."
+            f"stages.{name}.batch_size: a step takes {least:,} questions, but prepare_data of "
+            f"{preset.method} leaves {count:,}. Give it more data, or lower the batch size."
         )
 
 
