@@ -41,12 +41,12 @@ def comparison_bonus(
     floor: float = 0.1,
     bonus: float = 0.3,
 ) -> list[float]:
-    """T-GRPO's bonus (Video-R1 code @59d65c3): `bonus` for right answers if order helped.
+    """T-GRPO's bonus (Video-R1 code @59d65c3): for right answers, if the right order did no harm.
 
     Args:
         accuracies: Of the answers over the ordered frames.
         reference: Of the answers over the shuffled frames.
-        ratio: Order helped if mean(accuracies) >= ratio * mean(reference).
+        ratio: The right order did no harm if mean(accuracies) >= ratio * mean(reference).
         floor: Accuracy above which an answer is right.
         bonus: What a right answer gains.
     """

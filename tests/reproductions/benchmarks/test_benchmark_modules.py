@@ -14,7 +14,7 @@ import pytest
 from reproductions.benchmarks import _base
 from reproductions.benchmarks._base import Benchmark, load
 from reproductions.benchmarks._files import FileProblem
-from reproductions.shared.evaluation.benchmark import headline_of
+from reproductions.shared.evaluation.headline import headline_of
 from vidpost.catalog.loader import load as load_catalog
 
 DATA = Path(__file__).parents[2] / "data" / "benchmarks"

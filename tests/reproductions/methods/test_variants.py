@@ -35,6 +35,7 @@ NO_VARIANT = {
     ("chain_of_frames", "Base model"): "a preset key, and no loader for InternVL",
     ("museg", "Segment matching"): "the paper's formulas were not to be had; ours is the code's",
     ("museg", "Form of the answer"): "both are read and scored alike",
+    ("museg", "Place in the taxonomy"): "where the survey puts it, nothing that runs",
     ("museg", "Prompt of the two phases"): "ours is the official code's",
     ("pixel_reasoner", "Which answers are right"): "answers are in tags here, not in a box",
     ("rrpo", "Phrases without an unmarked token"): "both rules agree on our pairs",

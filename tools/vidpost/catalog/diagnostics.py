@@ -57,6 +57,8 @@ CODES: dict[str, str] = {
     "todo": "TODO is left in an entry that is no longer just listed.",
     "unverified-path": "`unverified` names a field that is empty or does not exist.",
     "baseline": "is_baseline and baseline do not fit together.",
+    "reward-aspect": "The aspect of a reward is missing in reward_aspects.",
+    "pillars": "pillars do not fit the leaves, the stages or used_for.",
     "claim": "A claim does not compare this method, or repeats an id.",
     "card-place": "A result card lies in the folder of another method.",
     "short-run": "A result card of a run with fewer steps or clips than its preset.",

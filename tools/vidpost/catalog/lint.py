@@ -452,6 +452,9 @@ def requirements(catalog: Catalog, kind: str, entry: Work) -> Iterator[tuple[str
         yield "described", "" if entry.sizes else "sizes with source"
     if isinstance(entry, BenchmarkEntry):
         yield "described", "" if entry.metrics else "metrics"
+    if (paper := entry.paper) is not None:
+        named = paper.authors or paper.first_author
+        yield "described", "" if named else "an author (paper.authors, or first_author)"
     pinned = bool((entry.code and entry.code.commit) or entry.no_code)
     if isinstance(entry, BenchmarkEntry | DatasetEntry):
         pinned = pinned or bool(entry.hf_ids)
@@ -536,6 +539,10 @@ def consistent(catalog: Catalog) -> Found:
         elif base is not None and not base.is_baseline:
             message = f"'{base.id}' is no baseline. Name one, or use related.extends."
             yield catalog.problem(file, "baseline", "baseline", message)
+        for i, reward in enumerate(method.rewards):
+            if reward.aspect not in method.reward_aspects:
+                message = f"'{reward.aspect}' is not in reward_aspects. Add it there."
+                yield catalog.problem(file, "reward-aspect", f"rewards[{i}].aspect", message)
         ids = [claim.id for claim in method.claims]
         for i, claim in enumerate(method.claims):
             if method.id not in claim.compare or len(set(claim.compare)) < 2:
@@ -553,6 +560,42 @@ def consistent(catalog: Catalog) -> Found:
             message = f"a run that was cut ({cut}) is no result of the preset. Remove the card."
             file = catalog.files["result", key]
             yield catalog.problem(file, "short-run", "overrides", message)
+
+
+TRAINED_IN = {"sft": "sft", "grpo": "rl", "ppo": "rl", "rl": "rl", "preference": "rl"}
+"""Kind of a stage, or use of a data set -> pillar; other kinds and evaluation say nothing."""
+
+
+def pillars(catalog: Catalog) -> Found:
+    """Stated pillars cover those of leaves and stages, and a data set is used for its own.
+
+    An entry without pillars is left to the ladder.
+    """
+    known = {word.id for word in catalog.words.values() if word.kind == "pillar"}
+    above = {
+        word.id: known.intersection(graph.ancestors(catalog, word.id))
+        for word in catalog.words.values()
+        if word.kind == "leaf"
+    }
+    for _, file, entry in _works(catalog):
+        if not isinstance(entry, MethodEntry | BenchmarkEntry | DatasetEntry) or not entry.pillars:
+            continue
+        stages = entry.stages if isinstance(entry, MethodEntry) else ()
+        uses = entry.used_for if isinstance(entry, DatasetEntry) else ()
+        needed = [
+            (f"leaf {word}", pillar) for word in entry.taxonomy for pillar in above.get(word, ())
+        ]
+        needed += [(f"stage {s.kind}", TRAINED_IN[s.kind]) for s in stages if s.kind in TRAINED_IN]
+        needed += [(f"used_for {use}", TRAINED_IN[use]) for use in uses if use in TRAINED_IN]
+        for reason, pillar in dict.fromkeys(needed):
+            if pillar not in entry.pillars:
+                message = f"no '{pillar}', but {reason}. Add the pillar, or correct that."
+                yield catalog.problem(file, "pillars", "pillars", message)
+        trained = {TRAINED_IN[use] for use in uses if use in TRAINED_IN}
+        for i, pillar in enumerate(entry.pillars):
+            if trained and pillar in TRAINED_IN.values() and pillar not in trained:
+                message = f"'{pillar}', but used_for names no such stage. Correct one of the two."
+                yield catalog.problem(file, "pillars", f"pillars[{i}]", message)
 
 
 def shortened(card: ResultCard) -> str:
@@ -586,5 +629,6 @@ CHECKS: tuple[Callable[[Catalog], Found], ...] = (
     numbers,
     ladder,
     consistent,
+    pillars,
 )
 """All checks between entries."""
