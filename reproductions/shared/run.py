@@ -255,14 +255,15 @@ def _trained(
     if stage.kind != "sft" or not (method.decode is not None or method.id == "decode"):
         return None
     ours = ROOT / "reproductions" / "shared"
-    files = [ours / "method.py", ours / "prompts.py"]
+    hooks = [method.prompt, method.format_target, method.loss_mask, method.prepare_data]
+    files = [ours / "method.py", ours / "prompts.py", ours / "decoding/skills.py"]
+    files += [Path(str(sys.modules[h.__module__].__file__)) for h in hooks if h]
     for part in ("training", "models", "video", "synthetic"):
         files += sorted((ours / part).rglob("*.py"))
     code = hashlib.sha256()
     for file in files:
         code.update(file.read_bytes())
     names = [s.name for s in method.stages or () if s.name in preset.stages]
-    hooks = [method.prompt, method.format_target, method.loss_mask, method.prepare_data]
     facts = {
         "model": preset.model.model_dump(),
         "base": Path(base).name,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import shutil
+import sys
+from dataclasses import replace
 
 import pytest
 
@@ -83,6 +86,28 @@ def test_methods_share_the_model_that_they_would_train_alike(runs):
     assert final.read_bytes() != weights[0].read_bytes()
     shutil.rmtree(kept)  # the cache is only a cache
     assert runs(find_method("decode")).exists()
+
+
+def test_a_model_is_not_shared_once_a_hook_is_written_anew(tmp_path, monkeypatch):
+    """Its name is a hash of the hook's code too, not of its name alone."""
+    from reproductions.shared.run import Data, _trained
+    from reproductions.shared.settings import complete, settings_of
+
+    monkeypatch.setenv("VIDPOST_CACHE", str(tmp_path))
+    decode = complete(find_method("tcot"))
+    preset, stage = settings_of(decode, Options(preset="mini")), decode.stages[0]
+    data = Data({stage.name: []}, [], [], "none", "none")
+    source = tmp_path / "hooks_of_a_method.py"
+    keys = []
+    for line in ("return samples", "return samples[::2]"):
+        source.write_text(f"def prepare_data(samples, context):\n    {line}\n")
+        spec = importlib.util.spec_from_file_location(source.stem, source)
+        module = importlib.util.module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, source.stem, module)
+        spec.loader.exec_module(module)
+        method = replace(decode, prepare_data=module.prepare_data)
+        keys.append(_trained(preset, method, stage, data, "base"))
+    assert keys[0] != keys[1] and keys[0].parent == keys[1].parent == tmp_path / "trained"
 
 
 @pytest.mark.train
