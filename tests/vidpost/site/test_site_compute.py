@@ -107,6 +107,25 @@ def test_kinds_protocols_and_models_never_share_a_picture(root: Path) -> None:
     assert sum(len(g.points) for g in compute.groups(site_of(root), "miniature")) == 6
 
 
+def test_rules_of_the_official_code_are_no_method(root: Path) -> None:
+    """Nor do their seeds hide the runs by the paper's rules."""
+    write_claim(root)
+    (before,) = compute.groups(site_of(root), "miniature")
+    card = root / "catalog/results/tcot/claim.yaml"
+    text = card.read_text().replace("name: tcot,", "name: tcot-official_code,")
+    assert "tcot-official_code, seed" in text
+    (card.parent / "variant_official_code.yaml").write_text(f"variant: official_code\n{text}")
+    site = site_of(root)
+    assert compute.groups(site, "miniature") == [before]
+    assert "official_code" not in compute.page(site, Renderer(site))[1]
+    card.unlink()
+    names = ["sft", "sft+tcot"]
+    rows = [{"name": n, "n": 10, "score": 0.5, "cost": spent(10, 100)} for n in names]
+    write_card(root, "run", "miniature", method="tcot", seeds=[0], checkpoint={"stage": "sft"},
+               scores=rows)  # fmt: skip
+    assert [len(g.points) for g in compute.groups(site_of(root), "miniature")] == [2]
+
+
 def test_the_page_has_pictures_and_the_numbers_below(root: Path) -> None:
     write_claim(root)
     site = site_of(root)

@@ -149,7 +149,7 @@ def _together(cards: dict[str, ResultCard]) -> list[dict[str, ResultCard]]:
     found: dict[str, dict[str, ResultCard]] = {}
     for key, card in sorted(cards.items(), key=lambda item: (item[1].date, item[0])):
         overrides = {k: v for k, v in card.overrides.items() if k != "seed"}
-        run = f"{card.method}/{card.preset}/{card.variant}/{overrides}"
+        run = f"{card.method}/{card.preset}/{overrides}"
         run = run if len(card.seeds) == 1 else key
         same = found.setdefault(run, {})
         # The newest of the runs with a seed counts.
@@ -166,7 +166,8 @@ def groups(site: Site, kind: str) -> list[Group]:
     The single runs behind a card over several seeds are left to the method's page.
     """
     shared: dict[tuple[Any, ...], dict[str, ResultCard]] = {}
-    cards_of = site.cards(kind=kind)
+    # Cards of a variant compare two sets of rules for one method, not methods.
+    cards_of = {k: card for k, card in site.cards(kind=kind).items() if card.variant == "paper"}
     over_seeds = {card.method for card in cards_of.values() if len(card.seeds) > 1}
     for key, card in cards_of.items():
         if len(card.seeds) == 1 and card.method in over_seeds:
