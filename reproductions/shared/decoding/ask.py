@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from statistics import fmean
 
 from reproductions.shared.inference.engine import Completion, Message, Request, Sampling, Shown
 from reproductions.shared.method import Context, Sample
@@ -104,6 +105,11 @@ def yes(completion: Completion) -> float:
     """
     p = max(0.5, probability(completion)) if completion.logprobs else 1.0
     return p if completion.text == "yes" else 1.0 - p
+
+
+def mean_logprob(completion: Completion) -> float:
+    """Mean log-probability of the tokens, nats; 0 for an empty answer."""
+    return fmean(logprobs(completion)) if logprobs(completion) else 0.0
 
 
 def least_probability(completion: Completion) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from reproductions.shared.decoding.ask import YES_NO, greedy, request, yes
 from reproductions.shared.inference.engine import Generator, Shown
@@ -56,6 +56,31 @@ def shared_out(spans: Sequence[Span], budget: int) -> list[float]:
         counts[gaps.index(max(gaps))] += 1
     times = [t for span, n in zip(spans, counts, strict=True) for t in moments(span, n)]
     return sorted(times) if total else [a for a, _ in spans]
+
+
+def coarse_to_fine(
+    score: Callable[[Sequence[Span]], Sequence[float]], duration: float, parts: int, rounds: int
+) -> list[tuple[Span, float]]:
+    """Cut into parts, keep the best one, cut it again.
+
+    Args:
+        score: Spans -> one score each.
+        duration: Of the video.
+        parts: Parts a round.
+        rounds: Cuts.
+
+    Returns:
+        The span kept in each round with its score.
+    """
+    kept: list[tuple[Span, float]] = []
+    span: Span = (0.0, duration)
+    for _ in range(rounds):
+        cut = segments(span[1] - span[0], parts, span[0])
+        scores = list(score(cut))
+        top = max(range(parts), key=lambda i: scores[i])
+        span = cut[top]
+        kept.append((span, scores[top]))
+    return kept
 
 
 def relevance(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import fmean
 
 from reproductions.shared.decoding.ask import answer_of
+from reproductions.shared.decoding.text import similarity
 from reproductions.shared.inference.engine import Completion, Generator, Prediction, Request
 from reproductions.shared.inference.engine import Sampling as How
 from reproductions.shared.method import Sample
@@ -38,6 +40,15 @@ def unanimous(votes: Sequence[str]) -> bool:
 def agreement(votes: Sequence[str]) -> float:
     """Share of the most frequent answer, 0 to 1."""
     return max(tally(votes).values(), default=0.0) / len(votes) if votes else 0.0
+
+
+def path_weights(texts: Sequence[str]) -> list[float]:
+    """For each reasoning path its mean similarity to the others, 0 to 1; 1 for a single one."""
+    if len(texts) == 1:
+        return [1.0]
+    return [
+        fmean(similarity(a, b) for j, b in enumerate(texts) if j != i) for i, a in enumerate(texts)
+    ]
 
 
 def winner(answers: Sequence[Completion], weights: Sequence[float] | None = None) -> Completion:

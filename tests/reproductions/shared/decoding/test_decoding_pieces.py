@@ -39,6 +39,12 @@ def test_answers_as_votes_compare_them():
     assert ask.answer_of("B") == "" == ask.answer_of("")
 
 
+def test_similar_paths_weigh_more():
+    """red red / red: 1; to blue: 0. Means: (1 + 0) / 2, (1 + 0) / 2, 0."""
+    assert voting.path_weights(["red red", "red", "blue"]) == pytest.approx([0.5, 0.5, 0.0])
+    assert voting.path_weights(["alone"]) == [1.0]
+
+
 def test_self_consistency_returns_a_whole_answer():
     texts = ["<answer>B</answer>", "?", "<think>x</think><answer>A</answer>", "<answer>A</answer>"]
     generator = ScriptedGenerator(lambda r, i: texts[i])
@@ -57,7 +63,8 @@ def test_what_probabilities_say():
     assert ask.yes(done("no", math.log(0.75))) == pytest.approx(0.25)
     # What is given to neither is not the other's: the likelier of the two has one half at least.
     assert ask.yes(sure) == ask.yes(done("no", math.log(0.3))) == 0.5
-    assert ask.least_probability(sure) == pytest.approx(0.5)
+    assert ask.least_probability(sure) == pytest.approx(0.5) and ask.mean_logprob(done("")) == 0.0
+    assert ask.mean_logprob(sure) == pytest.approx((math.log(0.5) + math.log(0.8)) / 2)
 
 
 def test_without_probabilities_there_is_no_confidence():
@@ -223,3 +230,25 @@ def test_memory_finds_notes():
     assert found.text.splitlines()[0] == "0 to 4: red car" and "red dot" in found.text
     with pytest.raises(tools.ToolError, match="must be a text"):
         search_notes({"query": 7}, SAMPLE, Context())
+
+
+def test_coarse_to_fine_closes_in():
+    """Needle at 37 s of 64: quarters 32-48, then 36-40."""
+
+    def score(spans):
+        return [float(a <= 37 < b) for a, b in spans]
+
+    found = frames.coarse_to_fine(score, 64.0, 4, 2)
+    assert found == [((32.0, 48.0), 1.0), ((36.0, 40.0), 1.0)]
+
+
+def test_tools_zoom_and_read_subtitles():
+    known = Context(duration=48.0, settings={"frames": 8})
+    cues = [{"start": 1.0, "end": 2.0, "text": "The box is blue."}]
+    sample = Sample("x", "q", "A", meta={"subtitle_cues": cues})
+    zoomed = tools.zoom({"time": 3, "box": [0, 0, 0.5, 1]}, sample, known)
+    assert zoomed.shows.box == (0.0, 0.0, 0.5, 1.0) and zoomed.shows.times == (3.0,)
+    assert tools.subtitles({"start": 0, "end": 10}, sample, known).text == "1.0s: The box is blue."
+    for box in ([0, 0, 2, 1], [0.5, 0, 0.5, 1], "all"):
+        with pytest.raises(tools.ToolError):
+            tools.zoom({"time": 1, "box": box}, sample, known)
