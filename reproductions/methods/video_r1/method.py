@@ -13,6 +13,7 @@ Not reproduced: the fixed stand-in video of the official code for files that can
 from statistics import fmean
 
 from reproductions.shared.method import Context, Group, Method, Rollouts, Sample
+from reproductions.shared.rewards import advantages
 from reproductions.shared.rewards.length import length_window
 
 TEMPORAL_BONUS = 0.3  # alpha, Sec. 3.2, Eq. 1
@@ -41,7 +42,7 @@ def order_helped(ordered: list[float], shuffled: list[float], context: Context) 
     The official code compares mean accuracies, and asks for 0.8 of the other.
     """
     if context.variant == "official_code":
-        return fmean(ordered) >= OFFICIAL_MARGIN * fmean(shuffled)
+        return advantages.order_helped(ordered, shuffled, OFFICIAL_MARGIN)
     return fmean(a > RIGHT for a in ordered) >= fmean(a > RIGHT for a in shuffled)
 
 
